@@ -1,0 +1,1 @@
+"""Decisions about a campaign: pure functions over explicit time and randomness."""

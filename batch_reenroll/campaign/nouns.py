@@ -1,0 +1,161 @@
+"""Command's nouns as the campaign sees them: values without a trace of the wire.
+
+``command/`` turns JSON of any Command version into these; decisions use nothing else.
+Text fields are as Command sent them; GUIDs are lower-case; times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class JobResult(IntEnum):
+    """``Result`` of a JobHistory row (keyfactor-command.md 2.4)."""
+
+    UNKNOWN = 0
+    PROCESSING = 1  # in the enum, undocumented; the C agent's "processing"
+    SUCCESS = 2
+    WARNING = 3
+    FAILURE = 4
+
+
+class JobStatus(IntEnum):
+    """``Status`` of a JobHistory row. Only COMPLETED and ACKNOWLEDGED are final."""
+
+    UNKNOWN = 0
+    WAITING = 1
+    IN_PROCESS = 2
+    COMPLETED = 3
+    ACKNOWLEDGED = 4
+    COMPLETED_WILL_RETRY = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReenrollmentRequest:
+    """One body of ``POST /CertificateStores/Reenrollment``.
+
+    Attributes:
+        keystore_id, agent_guid: GUIDs.
+        subject_name: X.500, exactly as the user wrote it.
+        alias: The certificate's alias in the store.
+        job_properties: Entry parameters by name; an empty one is left out of the body.
+        certificate_authority, certificate_template: None = Command's own setting.
+        sans: Kind of name to values (25.x servers), or None.
+        enrollment_pattern_id: For 25.x servers, or None.
+    """
+
+    keystore_id: str
+    subject_name: str
+    agent_guid: str
+    alias: str
+    job_properties: Mapping[str, Any] = field(default_factory=dict)
+    certificate_authority: str | None = None
+    certificate_template: str | None = None
+    sans: Mapping[str, list[str]] | None = None
+    enrollment_pattern_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """A certificate store. ``reenrollable`` is None where Command does not say."""
+
+    store_id: str
+    agent_id: str | None
+    client_machine: str
+    store_path: str
+    store_type: int
+    approved: bool
+    agent_assigned: bool
+    container: str
+    reenrollable: bool | None
+    reenrollment_message: str
+    inventory_scheduled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreType:
+    """A store type. ``capability`` is the prefix of its job types (``WinCert``)."""
+
+    store_type: int
+    name: str
+    short_name: str
+    capability: str
+    supports_reenrollment: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orchestrator:
+    """An orchestrator ("agent"). ``status`` 2 is approved."""
+
+    agent_id: str
+    client_machine: str
+    status: int
+    last_seen: datetime | None
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledJob:
+    """A job that no orchestrator has taken yet.
+
+    ``client_machine`` is taken to be the orchestrator's, ``target`` the store path;
+    neither is confirmed (keyfactor-command.md 3.1), so correlation accepts more.
+    """
+
+    job_id: str
+    client_machine: str
+    target: str
+    job_type: str
+    requested: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """One row of JobHistory: one try of one job."""
+
+    history_id: int
+    job_id: str
+    agent_machine: str
+    client_machine: str
+    store_path: str
+    job_type: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    message: str
+    result: JobResult
+    status: JobStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryCertificate:
+    """The leaf certificate under one alias of a store's inventory."""
+
+    alias: str
+    thumbprint: str  # lower-case hex
+    subject: str
+    issuer: str
+    serial: str
+    not_before: datetime | None
+    not_after: datetime | None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """One page of a list, or several joined.
+
+    Attributes:
+        items: In the server's order.
+        total: ``X-Total-Count``, or None where the server sends none.
+        server_time: The ``Date`` header, or None.
+    """
+
+    items: tuple[T, ...]
+    total: int | None = None
+    server_time: datetime | None = None

@@ -1,0 +1,1 @@
+"""Durable truth: the database of campaigns and its journal."""

@@ -1,0 +1,1 @@
+"""What the user asked for: read CSV and YAML, validate, normalise to rows."""

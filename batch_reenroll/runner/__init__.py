@@ -1,0 +1,1 @@
+"""Order in time: the loops that submit, track, verify and stop."""

@@ -1,0 +1,113 @@
+"""What the runner awaits: Command, the ledger and the clock, as Protocols.
+
+Adapters stand in ``command/`` and ``ledger/``; the simulation brings its own clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from batch_reenroll.campaign.nouns import (
+    InventoryCertificate,
+    JobRecord,
+    Orchestrator,
+    Page,
+    ReenrollmentRequest,
+    ScheduledJob,
+    Store,
+    StoreType,
+)
+
+
+class Clock(Protocol):
+    """Time as the runner knows it."""
+
+    def now_utc(self) -> datetime:
+        """Return the wall clock, aware, UTC; it may jump."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds from an arbitrary origin; never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after ``seconds`` >= 0."""
+        ...
+
+
+class Command(Protocol):
+    """Keyfactor Command, one method for each thing we ask of it.
+
+    Every method may raise :class:`~batch_reenroll.errors.CommandError` of the kind
+    that says what to do next. Reads are retried by nobody below this port. Each call
+    has a deadline of its own. On cancellation the request is abandoned: for
+    :meth:`submit` that leaves its outcome unknown.
+    """
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        """Return requests sent so far by kind, the five of ``summary.json``."""
+        ...
+
+    async def submit(self, request: ReenrollmentRequest) -> int:
+        """POST one reenrollment; return the 2xx status.
+
+        Raises:
+            NotSent: Nothing reached Command; sending again is safe.
+            Throttled: Refused and not carried out.
+            Refused: Refused for good (4xx).
+            NotAuthorised: 401 after one refresh, or 403.
+            OutcomeUnknown: It may have been carried out.
+        """
+        ...
+
+    async def scheduled_jobs(
+        self, *, page: int, limit: int, agent_id: str | None = None
+    ) -> Page[ScheduledJob]:
+        """Return one page of reenrollment jobs not yet taken, all or one agent's."""
+        ...
+
+    async def job_history(
+        self,
+        *,
+        page: int,
+        limit: int,
+        agent_id: str | None = None,
+        job_ids: Sequence[str] = (),
+    ) -> Page[JobRecord]:
+        """Return one page of reenrollment history, highest JobHistoryId first.
+
+        Args:
+            page: 1-based.
+            limit: Rows wanted, >= 1; the server may cap it.
+            agent_id: Only this orchestrator's, or all.
+            job_ids: Only these jobs, at most :data:`MAX_JOB_IDS`, or all.
+        """
+        ...
+
+    async def inventory(self, store_id: str) -> Sequence[InventoryCertificate]:
+        """Return the leaves of one store's inventory as Command last knew it."""
+        ...
+
+    async def store(self, store_id: str) -> Store | None:
+        """Return one store, or None where Command knows none by that id."""
+        ...
+
+    async def stores(self, *, page: int, limit: int) -> Page[Store]:
+        """Return one page of certificate stores."""
+        ...
+
+    async def store_types(self) -> Sequence[StoreType]:
+        """Return all store types."""
+        ...
+
+    async def orchestrators(self, *, page: int, limit: int) -> Page[Orchestrator]:
+        """Return one page of orchestrators."""
+        ...
+
+
+#: Job ids in one JobHistory query: IIS refuses query strings over 2,048 bytes by
+#: default, and one percent-encoded `JobId -eq "…" OR ` takes 66.
+MAX_JOB_IDS = 25
