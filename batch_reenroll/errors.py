@@ -9,7 +9,8 @@
     ├─ LedgerError                   exit 2    the ledger cannot be used
     │  ├─ LedgerVersionMismatch      exit 2    written by a newer version
     │  ├─ CampaignLocked             exit 2    another process works on the campaign
-    │  ├─ LedgerWriteFailed          exit 9    disk full, read-only: stop, resume
+    │  ├─ LedgerWriteFailed          exit 2    disk full, read-only: stop, resume
+    │  ├─ StoreInFlight             row ends  another campaign holds the store
     │  └─ IllegalMove                exit 1    a transition the life cycle forbids
     └─ CommandError                            what talking to Command can come to
        ├─ NotSent                    retry     no byte of the request left (exit 9)
@@ -122,8 +123,13 @@ class CampaignLocked(LedgerError):
 class LedgerWriteFailed(LedgerError):
     """The ledger refused a write (disk full, read-only); the run must stop."""
 
-    exit_code = 9
     code = "ledger_write_failed"
+
+
+class StoreInFlight(LedgerError):
+    """Another campaign of this ledger has an unresolved submission for the store."""
+
+    code = "store_in_flight"
 
 
 class IllegalMove(LedgerError):

@@ -1,1 +1,1 @@
-"""Arguments, wiring, rendering."""
+"""Arguments, wiring, rendering. Decides nothing about rows."""

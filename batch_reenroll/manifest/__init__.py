@@ -1,1 +1,44 @@
-"""What the user asked for: read CSV and YAML, validate, normalise to rows."""
+"""What the user asked for: read CSV and YAML, validate, normalise to rows.
+
+Computes only: files come in through an opener, nothing is written, nothing asks
+Command. Every fault is a :class:`~batch_reenroll.errors.Problem` with a code from
+:data:`~batch_reenroll.manifest.rules.RULES`.
+"""
+
+from batch_reenroll.manifest.columns import COLUMNS, canonical
+from batch_reenroll.manifest.header import (
+    Blackout,
+    Budget,
+    CampaignBlock,
+    Header,
+    Pace,
+    Wave,
+    Window,
+)
+from batch_reenroll.manifest.manifest import Manifest
+from batch_reenroll.manifest.opening import open_manifest, read_all
+from batch_reenroll.manifest.rows import ManifestRow
+from batch_reenroll.manifest.rules import RULES, Rule
+from batch_reenroll.manifest.schedule import Limit
+from batch_reenroll.manifest.source import Opener, OutsideFolder
+
+__all__ = [
+    "COLUMNS",
+    "RULES",
+    "Blackout",
+    "Budget",
+    "CampaignBlock",
+    "Header",
+    "Limit",
+    "Manifest",
+    "ManifestRow",
+    "Opener",
+    "OutsideFolder",
+    "Pace",
+    "Rule",
+    "Wave",
+    "Window",
+    "canonical",
+    "open_manifest",
+    "read_all",
+]

@@ -19,6 +19,7 @@ from batch_reenroll.campaign.nouns import (
     Store,
     StoreType,
 )
+from batch_reenroll.campaign.rows import Move, Row
 
 
 class Clock(Protocol):
@@ -29,11 +30,38 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary origin; never goes back."""
+        """Return seconds from an arbitrary origin; never goes back.
+
+        Runs at the pace of the event loop's own timers.
+        """
         ...
 
-    async def sleep(self, seconds: float) -> None:
-        """Return after ``seconds`` >= 0."""
+
+class Ledger(Protocol):
+    """One campaign's part of the ledger."""
+
+    async def move(self, move: Move) -> None:
+        """Write one move and its journal line.
+
+        Durable on return. A cancelled caller does not undo the write.
+
+        Raises:
+            IllegalMove: The row does not stand at ``move.origin``, or may not move so.
+            StoreInFlight: Another campaign has an unresolved submission for the store.
+            LedgerWriteFailed: Nothing was written; no later move will be.
+        """
+        ...
+
+    async def row(self, row_no: int) -> Row:
+        """Return one row."""
+        ...
+
+    async def waiting(self) -> Sequence[tuple[int, str, str, str]]:
+        """Return (row_no, orchestrator GUID, machine, path) of each pending row."""
+        ...
+
+    async def unresolved(self) -> Sequence[Row]:
+        """Return rows that were with Command, or being verified, at the last write."""
         ...
 
 

@@ -1,0 +1,282 @@
+"""From what the board shows to what a row does next.
+
+Command answers 204 without a job id, so a row's job must be found. The rules, and why
+each is safe:
+
+======================  ==============================  ================================
+row                     board                           decision, and the argument
+======================  ==============================  ================================
+submitted               one job beyond the fence        adopt: our 204 made a job for
+                                                        the store, and one is there
+submitted               two or more beyond the fence    unknown, both named: nothing in
+                                                        the API tells them apart
+submitted               none                            wait until the pick-up timeout
+any, job has ended      the last complete look began    wait: until the settle time is
+                        before the settle time was      over a second new job may show
+                        over                            up, and then neither is surely
+                                                        ours
+in doubt                one beyond the fence            adopt, and say so: either ours,
+                                                        or a stranger's made in the
+                                                        same moments, which rotates the
+                                                        same store once either way
+in doubt                two or more                     unknown, both named
+in doubt                none, look too early            wait: lists may lag, and the
+                                                        request may still be under way
+in doubt                none, pick-up timeout over      unknown: a person must look
+in doubt                none in a complete look begun   back to pending: had the request
+                        a settle time after the doubt   been carried out, its job would
+                                                        stand in one of the two lists
+queued, running         another job beyond the fence,   unknown, both named: when the
+                        first seen within the settle    second was made is not known, so
+                        time of the answer              either may be ours
+queued, running         another, first seen later       ours stays: our job was there
+                                                        before that one
+queued, running         its record names another store  give the job back: a waiting
+                                                        job's target was ambiguous
+======================  ==============================  ================================
+
+A waiting job is adopted only where its target can mean no other store of that
+orchestrator; otherwise JobHistory, which names the machine, decides later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from batch_reenroll.campaign.board import JobBoard, is_final, record_fits
+from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.campaign.nouns import JobRecord, JobResult, JobStatus
+from batch_reenroll.campaign.reasons import Reason
+from batch_reenroll.campaign.rows import Decision, Fence, Row
+from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.text import visible
+
+_MESSAGE_LIMIT = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """A row's clock, in monotonic seconds of this process.
+
+    Attributes:
+        now_s: Now.
+        answered_s: When the POST was answered, or its answer given up.
+        rivals_until_s: Until when a second new job makes it unclear which is ours.
+        running_s: When the job was first seen running, or None.
+    """
+
+    now_s: float
+    answered_s: float
+    rivals_until_s: float
+    running_s: float | None = None
+
+
+def decide(
+    row: Row, board: JobBoard, timing: Timing, settings: RunSettings
+) -> Decision | None:
+    """Return what the row does next, or None to wait.
+
+    Args:
+        row: In doubt, submitted, queued or running.
+        board: What Command's lists have shown.
+        timing: The row's clock.
+        settings: Settle time and timeouts in force.
+    """
+    if row.job_id is None:
+        return _find(row, board, timing, settings)
+    return _follow(row, row.job_id, board, timing, settings)
+
+
+def _find(
+    row: Row, board: JobBoard, timing: Timing, settings: RunSettings
+) -> Decision | None:
+    found = board.candidates(row)
+    if len(found) > 1:
+        return _two_candidates(found)
+    if found:
+        (job_id,) = found
+        record = board.latest(job_id)
+        if record is None and not row.place_unique:
+            return None
+        return _adopt(row, job_id, _open_view(record, board, timing), settings)
+    if row.state is State.IN_DOUBT:
+        return _absent(row, board, timing, settings)
+    return _unpicked(row, timing, settings)
+
+
+def _absent(
+    row: Row, board: JobBoard, timing: Timing, settings: RunSettings
+) -> Decision | None:
+    look = board.look_began_s
+    if look is None or look < timing.answered_s + settings.settle_s:
+        return _unsettled(timing, settings)
+    note = {"high_history_id": board.high_id}
+    losses = row.losses + 1
+    if losses >= settings.max_losses:
+        return Decision(
+            target=State.FAILED,
+            reason=Reason.ATTEMPTS_EXHAUSTED,
+            message=f"{losses} requests were lost and none of them made a job",
+            changes={"losses": losses},
+            note=note,
+        )
+    return Decision(
+        target=State.PENDING,
+        reason=Reason.CONFIRMED_ABSENT,
+        message="the lost request made no job; it will be sent again",
+        changes={"losses": losses, "fence": None, "submitted_at": None},
+        note=note,
+    )
+
+
+def _open_view(
+    record: JobRecord | None, board: JobBoard, timing: Timing
+) -> JobRecord | None:
+    """Return the record, as if still in process while a rival may yet show up."""
+    look = board.look_began_s
+    settled = look is not None and look >= timing.rivals_until_s
+    if record is None or settled or not is_final(record):
+        return record
+    return replace(record, status=JobStatus.IN_PROCESS)
+
+
+def _unsettled(timing: Timing, settings: RunSettings) -> Decision | None:
+    if timing.now_s - timing.answered_s <= settings.pickup_timeout_s:
+        return None
+    return Decision(
+        target=State.UNKNOWN,
+        reason=Reason.UNSETTLED,
+        message="no answer came, and Command's job lists could not be read in time",
+    )
+
+
+def _adopt(
+    row: Row, job_id: str, record: JobRecord | None, settings: RunSettings
+) -> Decision:
+    in_doubt = row.state is State.IN_DOUBT
+    reason = Reason.ADOPTED_IN_DOUBT if in_doubt else Reason.ADOPTED
+    changes: dict[str, Any] = {"job_id": job_id}
+    note = {"job_id": job_id, "in_doubt": in_doubt}
+    step = _by_record(record, settings)
+    if step is None:
+        return Decision(
+            target=State.QUEUED,
+            reason=reason,
+            message=f"job {job_id} found",
+            changes=changes,
+            note=note,
+        )
+    return Decision(
+        target=step.target,
+        reason=step.reason or reason,
+        message=step.message,
+        changes={**changes, **step.changes},
+        note={**note, "adopted": str(reason), **step.note},
+    )
+
+
+def _follow(
+    row: Row, job_id: str, board: JobBoard, timing: Timing, settings: RunSettings
+) -> Decision | None:
+    record = board.latest(job_id)
+    if record is not None and not record_fits(record, row):
+        return _give_back(row, job_id)
+    others = board.candidates(row) - {job_id}
+    rivals = {
+        other
+        for other in others
+        if (board.first_seen_s(other) or 0.0) <= timing.rivals_until_s
+    }
+    if rivals:
+        return _two_candidates({job_id, *rivals})
+    if record is None:
+        return _unpicked(row, timing, settings)
+    step = _by_record(_open_view(record, board, timing), settings)
+    if step is not None and step.target is not row.state:
+        return step
+    if row.state is State.RUNNING and timing.running_s is not None:
+        ran_s = timing.now_s - timing.running_s
+        if ran_s > settings.job_timeout_s:
+            return Decision(
+                target=State.STALLED,
+                reason=Reason.JOB_TIMEOUT,
+                message=f"job {job_id} was taken but has not ended "
+                f"within {settings.job_timeout_s:g} s",
+            )
+    return None
+
+
+def _give_back(row: Row, job_id: str) -> Decision:
+    fence = row.fence or Fence(history_id=0)
+    return Decision(
+        target=State.SUBMITTED,
+        reason=Reason.ADOPTED_WRONGLY,
+        message=f"job {job_id} belongs to another store",
+        changes={
+            "job_id": None,
+            "job_history_id": None,
+            "picked_up_at": None,
+            "fence": Fence(history_id=fence.history_id, jobs=fence.jobs | {job_id}),
+        },
+        note={"job_id": job_id},
+    )
+
+
+def _two_candidates(jobs: set[str] | frozenset[str]) -> Decision:
+    named = sorted(jobs)
+    return Decision(
+        target=State.UNKNOWN,
+        reason=Reason.TWO_CANDIDATES,
+        message="more than one new job fits this submission: " + ", ".join(named),
+        note={"job_ids": named},
+    )
+
+
+def _unpicked(row: Row, timing: Timing, settings: RunSettings) -> Decision | None:
+    waited_s = timing.now_s - timing.answered_s
+    if waited_s <= settings.pickup_timeout_s:
+        return None
+    which = f"job {row.job_id}" if row.job_id else "the job"
+    return Decision(
+        target=State.STALLED,
+        reason=Reason.PICKUP_TIMEOUT,
+        message=f"{which} was not picked up within {settings.pickup_timeout_s:g} s",
+    )
+
+
+def _by_record(record: JobRecord | None, settings: RunSettings) -> Decision | None:
+    """Return where a job's newest history row puts its row; None = still waiting."""
+    if record is None:
+        return None
+    changes: dict[str, Any] = {"job_history_id": record.history_id}
+    if record.started_at is not None:
+        changes["picked_up_at"] = record.started_at
+    if not is_final(record):
+        if record.status in (JobStatus.UNKNOWN, JobStatus.WAITING):
+            return None
+        return Decision(target=State.RUNNING, changes=changes)
+    if record.ended_at is not None:
+        changes["finished_at"] = record.ended_at
+    changes["job_result"] = int(record.result)
+    message = visible(record.message, _MESSAGE_LIMIT)
+    note: Mapping[str, Any] = {"result": int(record.result)}
+    target, reason = _RESULTS.get(
+        record.result, (State.VERIFYING, Reason.JOB_RESULT_UNKNOWN)
+    )
+    if target is State.VERIFYING and not settings.verify:
+        if record.result is JobResult.SUCCESS:
+            target, reason = State.SUCCEEDED, Reason.NOT_VERIFIED
+        else:
+            target = State.UNKNOWN
+    return Decision(
+        target=target, reason=reason, message=message, changes=changes, note=note
+    )
+
+
+_RESULTS: Mapping[JobResult, tuple[State, Reason]] = {
+    JobResult.SUCCESS: (State.VERIFYING, Reason.JOB_SUCCEEDED),
+    JobResult.WARNING: (State.WARNING, Reason.JOB_WARNING),
+    JobResult.FAILURE: (State.FAILED, Reason.JOB_FAILED),
+}

@@ -1,0 +1,204 @@
+"""Why a row ended as it did: every ``reason_code``, what it means, what to do next.
+
+Codes are part of the contract with scripts: they are added, never renamed. The text
+of ``message`` is for people and may change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A stable reason code."""
+
+    # before anything is sent
+    STORE_UNKNOWN = "store_unknown"
+    STORE_AMBIGUOUS = "store_ambiguous"
+    STORE_NOT_APPROVED = "store_not_approved"
+    STORE_IN_FLIGHT = "store_in_flight"
+    ORCHESTRATOR_MISSING = "orchestrator_missing"
+    ORCHESTRATOR_UNAPPROVED = "orchestrator_unapproved"
+    ORCHESTRATOR_MISMATCH = "orchestrator_mismatch"
+    REENROLLMENT_UNSUPPORTED = "reenrollment_unsupported"
+    JOB_PENDING = "job_pending"
+    ALREADY_ROTATED = "already_rotated"
+    EXCLUDED_BY_LIMIT = "excluded_by_limit"
+    EXCLUDED_BY_WAVE = "excluded_by_wave"
+    # the POST
+    REFUSED = "refused"
+    PERMISSION_DENIED = "permission_denied"
+    NOT_CARRIED_OUT = "not_carried_out"
+    ANSWER_LOST = "answer_lost"
+    CONFIRMED_ABSENT = "confirmed_absent"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    UNSETTLED = "unsettled"
+    # the job
+    ADOPTED = "adopted"
+    ADOPTED_IN_DOUBT = "adopted_in_doubt"
+    ADOPTED_WRONGLY = "adopted_wrongly"
+    TWO_CANDIDATES = "two_candidates"
+    JOB_FAILED = "job_failed"
+    JOB_WARNING = "job_warning"
+    JOB_SUCCEEDED = "job_succeeded"
+    JOB_RESULT_UNKNOWN = "job_result_unknown"
+    PICKUP_TIMEOUT = "pickup_timeout"
+    JOB_TIMEOUT = "job_timeout"
+    # the proof
+    ROTATED = "rotated"
+    NOT_VERIFIED = "not_verified"
+    INVENTORY_UNCHANGED = "inventory_unchanged"
+    INVENTORY_UNREADABLE = "inventory_unreadable"
+    # the end of the run
+    STOPPED = "stopped"
+    BREAKER_OPEN = "breaker_open"
+    IN_FLIGHT = "in_flight"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a reason means and what a person can do."""
+
+    meaning: str
+    advice: str
+
+
+R = Reason
+
+EXPLANATIONS: dict[Reason, Explanation] = {
+    R.STORE_UNKNOWN: Explanation(
+        "Command has no such certificate store, or the account may not see it.",
+        "Check KeystoreId, and the account's read permission on the container.",
+    ),
+    R.STORE_AMBIGUOUS: Explanation(
+        "ClientMachine and StorePath fit more than one store.",
+        "Add StoreType, or give KeystoreId.",
+    ),
+    R.STORE_NOT_APPROVED: Explanation(
+        "The store was discovered but never approved, or has no orchestrator.",
+        "Approve the store in Command and assign its orchestrator.",
+    ),
+    R.STORE_IN_FLIGHT: Explanation(
+        "Another campaign in this ledger has an unresolved submission for the store.",
+        "Resume that campaign first; then run this row again.",
+    ),
+    R.ORCHESTRATOR_MISSING: Explanation(
+        "Command has no such orchestrator.", "Check AgentGuid."
+    ),
+    R.ORCHESTRATOR_UNAPPROVED: Explanation(
+        "The orchestrator is not approved.", "Approve it in Command."
+    ),
+    R.ORCHESTRATOR_MISMATCH: Explanation(
+        "AgentGuid is not the orchestrator that Command has for this store.",
+        "Correct AgentGuid, or leave it empty: it is then looked up.",
+    ),
+    R.REENROLLMENT_UNSUPPORTED: Explanation(
+        "Command says that this store cannot be re-enrolled.",
+        "Use another way to renew it; see Command's message.",
+    ),
+    R.JOB_PENDING: Explanation(
+        "Somebody else's reenrollment of this store is already waiting in Command.",
+        "Let it finish; then run this row again.",
+    ),
+    R.ALREADY_ROTATED: Explanation(
+        "The store no longer holds the certificate named by CurrentThumbprint.",
+        "Nothing to do.",
+    ),
+    R.EXCLUDED_BY_LIMIT: Explanation(
+        "The row lies beyond --limit.", "Run remaining.csv when ready."
+    ),
+    R.EXCLUDED_BY_WAVE: Explanation(
+        "The row is not in the wave named by --only-wave.",
+        "Run remaining.csv when its wave's turn comes.",
+    ),
+    R.REFUSED: Explanation(
+        "Command refused the request; nothing was scheduled.",
+        "Read Command's message, correct the row, run failure.csv.",
+    ),
+    R.PERMISSION_DENIED: Explanation(
+        "The account may not re-enroll this store.",
+        "Grant what the message names, for this store's container too.",
+    ),
+    R.NOT_CARRIED_OUT: Explanation(
+        "The request did not reach Command, or was turned away; it is sent again.",
+        "Nothing to do.",
+    ),
+    R.ANSWER_LOST: Explanation(
+        "The request left but no answer came; Command's job lists will tell.",
+        "Nothing to do yet.",
+    ),
+    R.CONFIRMED_ABSENT: Explanation(
+        "Command's job lists show that the lost request made no job.",
+        "Nothing to do: the row is sent again.",
+    ),
+    R.ATTEMPTS_EXHAUSTED: Explanation(
+        "Every attempt ended without a job in Command.",
+        "Find out why requests are lost (proxy, load balancer); run failure.csv.",
+    ),
+    R.UNSETTLED: Explanation(
+        "No answer came, and Command's job lists could not tell within the pick-up "
+        "timeout whether a job was made.",
+        "Look at the store's jobs in Command before anything is sent again.",
+    ),
+    R.ADOPTED: Explanation("The job was found in Command.", ""),
+    R.ADOPTED_IN_DOUBT: Explanation(
+        "No answer came, but exactly one new job for the store was found and taken "
+        "for ours; somebody else's at the same moment would look the same.",
+        "If someone worked on this store by hand at that time, look at the job.",
+    ),
+    R.ADOPTED_WRONGLY: Explanation(
+        "The job first taken for ours belongs to another store.", "Nothing to do."
+    ),
+    R.TWO_CANDIDATES: Explanation(
+        "Two new jobs fit this one submission; nothing tells which is ours.",
+        "Look at both jobs in Command; the message names them.",
+    ),
+    R.JOB_FAILED: Explanation(
+        "The orchestrator's job failed.",
+        "Read the message; correct CA, template or store; run failure.csv.",
+    ),
+    R.JOB_WARNING: Explanation(
+        "The job ended with a warning; the certificate may or may not be new.",
+        "Look at the store, then run failure.csv if it still holds the old one.",
+    ),
+    R.JOB_SUCCEEDED: Explanation("The job succeeded.", ""),
+    R.JOB_RESULT_UNKNOWN: Explanation(
+        "The job completed without a result, and the inventory shows no new "
+        "certificate.",
+        "Look at the job and the store in Command.",
+    ),
+    R.PICKUP_TIMEOUT: Explanation(
+        "No orchestrator took the job within the pick-up timeout.",
+        "Check that the orchestrator is up; the job still waits in Command.",
+    ),
+    R.JOB_TIMEOUT: Explanation(
+        "The job was taken but did not end within the job timeout.",
+        "Look at the orchestrator's log; the job may still end.",
+    ),
+    R.ROTATED: Explanation(
+        "The inventory shows another, later certificate: the rotation is proven.", ""
+    ),
+    R.NOT_VERIFIED: Explanation(
+        "The job succeeded; verification was not asked for.", ""
+    ),
+    R.INVENTORY_UNCHANGED: Explanation(
+        "The job succeeded, but the inventory still shows the old certificate.",
+        "Schedule an inventory of the store; then look again.",
+    ),
+    R.INVENTORY_UNREADABLE: Explanation(
+        "The job succeeded, but the inventory could not be read.",
+        "Check the message and the account's read permission.",
+    ),
+    R.STOPPED: Explanation(
+        "The run ended before this row's turn.", "Resume the campaign."
+    ),
+    R.BREAKER_OPEN: Explanation(
+        "The breaker stopped feeding this orchestrator after repeated failures or "
+        "silence.",
+        "Mend the orchestrator; then run remaining.csv.",
+    ),
+    R.IN_FLIGHT: Explanation(
+        "The job was with Command when the run ended.", "Resume the campaign."
+    ),
+}

@@ -1,0 +1,76 @@
+"""The knobs of one campaign, as decided once and kept in the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from batch_reenroll.campaign.budget import Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """Pace, limits and times of a campaign. Durations are seconds, all > 0.
+
+    Attributes:
+        rate_per_s: Ceiling of submissions per second.
+        burst: Submissions that may leave at once after idle time, >= 1.
+        max_in_flight: Rows with Command at one time.
+        per_orchestrator: The same for each orchestrator; orchestrators run jobs one
+            after another, and some extensions break when jobs overlap
+            (keyfactor-command.md 7).
+        poll_interval_s: From the start of one sweep to the start of the next.
+        pickup_timeout_s: Longest wait for an orchestrator to take a job. Long by
+            default: a cron-run agent asks for work only when cron starts it
+            (keyfactor-command.md 9).
+        job_timeout_s: Longest run of a job once taken.
+        settle_time_s: How long a lost answer is left before its absence counts; None
+            = the larger of 10 s and two poll intervals (design.md 4).
+        verify: Whether a job's success is checked against the inventory.
+        verify_timeout_s: How long the inventory may lag behind the job.
+        max_losses: Attempts of one row that may get lost without a trace.
+        unreachable_timeout_s: How long Command may be away before the run ends.
+        grace_s: How long an orderly stop may take to settle lost answers.
+        budget_limit: Failures allowed; the run stops when they exceed it.
+        budget_min_rows: Ended rows before a percentage counts.
+        breaker_failures: Failures in a row that stop feeding an orchestrator.
+    """
+
+    rate_per_s: float = 20.0
+    burst: int = 1
+    max_in_flight: int = 500
+    per_orchestrator: int = 4
+    poll_interval_s: float = 10.0
+    pickup_timeout_s: float = 3600.0
+    job_timeout_s: float = 1800.0
+    settle_time_s: float | None = None
+    verify: bool = True
+    verify_timeout_s: float = 120.0
+    max_losses: int = 3
+    unreachable_timeout_s: float = 3600.0
+    grace_s: float = 30.0
+    budget_limit: str = "20%"
+    budget_min_rows: int = 50
+    breaker_failures: int = 10
+
+    @property
+    def settle_s(self) -> float:
+        """The settle time in force, in seconds."""
+        if self.settle_time_s is not None:
+            return self.settle_time_s
+        return max(10.0, 2 * self.poll_interval_s)
+
+    @property
+    def budget(self) -> Limit:
+        """The budget as a value."""
+        return Limit.parse(self.budget_limit)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return a JSON object that :meth:`from_json` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> RunSettings:
+        """Return the settings in ``value``; keys it does not know are ignored."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: item for key, item in value.items() if key in known})

@@ -1,0 +1,59 @@
+"""What the process exits with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from batch_reenroll.campaign.lifecycle import State
+
+
+class Stop(StrEnum):
+    """Why a run ended before every row had its turn."""
+
+    NOT_AUTHORISED = "not_authorised"
+    UNREACHABLE = "unreachable"
+    LEDGER = "ledger"
+    BUDGET = "budget"
+    OPERATOR = "operator"
+    SIGINT = "sigint"
+    SIGTERM = "sigterm"
+
+
+_BY_STOP: Mapping[Stop, int] = {
+    Stop.LEDGER: 2,
+    Stop.NOT_AUTHORISED: 8,
+    Stop.UNREACHABLE: 9,
+    Stop.BUDGET: 6,
+    Stop.OPERATOR: 10,
+    Stop.SIGINT: 130,
+    Stop.SIGTERM: 143,
+}
+
+_UNPROVEN = (State.UNKNOWN, State.STALLED)
+_FAILED = (State.FAILED, State.REJECTED, State.WARNING, State.SKIPPED_PREFLIGHT)
+
+
+def exit_code(outcomes: Mapping[State, int], *, verify: bool, stop: Stop | None) -> int:
+    """Return the exit code of a campaign (design.md, section 4).
+
+    Args:
+        outcomes: Rows by reported outcome.
+        verify: Whether verification was asked for.
+        stop: Why the run ended early, or None.
+
+    Returns:
+        The first that holds of the contract's list. Rows that were not attempted
+        (a breaker, a stop) have not ended well, so they never give 0: 7.
+    """
+    if stop is not None:
+        return _BY_STOP[stop]
+
+    def any_of(*states: State) -> bool:
+        return any(outcomes.get(state, 0) for state in states)
+
+    if any_of(*_UNPROVEN, State.NOT_ATTEMPTED, State.CANCELLED):
+        return 7
+    if verify and any_of(State.SUCCEEDED):
+        return 7
+    return 5 if any_of(*_FAILED) else 0

@@ -1,0 +1,217 @@
+"""Carrying a campaign out: ports wired, signals heard, the report written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from batch_reenroll.campaign.record import Campaign
+from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.campaign.verdict import Stop, exit_code
+from batch_reenroll.cli.console import Console
+from batch_reenroll.cli.progress import Progress, show
+from batch_reenroll.cli.reporting import outcomes, write_report
+from batch_reenroll.command import CommandClient
+from batch_reenroll.errors import LedgerError, UsageError
+from batch_reenroll.ledger import CampaignLedger, SqliteLedger, campaign_lock
+from batch_reenroll.runner import Run, RunEnd
+from batch_reenroll.text import rfc3339
+
+T = TypeVar("T")
+
+Connect = Callable[[], AbstractAsyncContextManager[CommandClient]]
+
+
+def run_async(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on uvloop where there is one, else on asyncio's own loop."""
+    factory = None
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now_utc(self) -> datetime:
+        """Return the wall clock."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return the event loop's clock."""
+        return asyncio.get_running_loop().time()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        exit_code: What the process exits with.
+        campaign: As the ledger has it now.
+        report: The report's folder, or None where it could not be written.
+    """
+
+    exit_code: int
+    campaign: Campaign
+    report: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """One run of one campaign, ready to be carried out.
+
+    Attributes:
+        resume: The shell command that goes on after a stop.
+        drain: See :class:`~batch_reenroll.runner.Run`.
+    """
+
+    ledger: SqliteLedger
+    campaign_id: str
+    settings: RunSettings
+    connect: Connect
+    reports: Path
+    console: Console
+    resume: str
+    drain: bool = False
+
+
+async def carry(errand: Errand) -> Outcome:
+    """Carry the campaign on to its end or to a stop, then write its report.
+
+    Raises:
+        CampaignLocked: Another process works on it.
+        LedgerError: The ledger refused a write; the report shows what it holds.
+    """
+    ledger, campaign_id = errand.ledger, errand.campaign_id
+    with campaign_lock(ledger.path, campaign_id):
+        began = ledger.campaign(campaign_id)
+        number = ledger.number(campaign_id)
+        ledger.record_event(
+            number,
+            "run_started",
+            datetime.now(UTC),
+            detail={"pid": os.getpid()},
+            columns={
+                "started_at": began.started_at or rfc3339(datetime.now(UTC)),
+                "finished_at": None,
+                "exit_code": None,
+                "stop_reason": "",
+            },
+        )
+        end = await _run(errand, began)
+        return _finish(errand, number, end)
+
+
+async def _run(errand: Errand, began: Campaign) -> RunEnd:
+    async with errand.connect() as client:
+        book = CampaignLedger(
+            errand.ledger,
+            errand.campaign_id,
+            requests=lambda: _added(began.requests, client.requests),
+        )
+        async with book:
+            run = Run(
+                settings=errand.settings,
+                command=client,
+                ledger=book,
+                clock=SystemClock(),
+                roll=random.SystemRandom().random,
+                standing=began.rows,
+                drain=errand.drain,
+            )
+            display = asyncio.create_task(
+                show(Progress(run.snapshot), errand.console), name="progress"
+            )
+            try:
+                with _signals(run, errand.console):
+                    return await run.run()
+            except LedgerError as exc:
+                errand.console.error(exc)
+                return RunEnd(stop=Stop.LEDGER, message=exc.message)
+            finally:
+                await _ended(display)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _added(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    return {key: before.get(key, 0) + now.get(key, 0) for key in {*before, *now}}
+
+
+@contextlib.contextmanager
+def _signals(run: Run, console: Console) -> Iterator[None]:
+    """First signal: an orderly stop. Second: leave at once, the ledger is in order."""
+    loop = asyncio.get_running_loop()
+    seen: list[signal.Signals] = []
+
+    def heard(number: signal.Signals, stop: Stop) -> None:
+        if seen:
+            # The ledger needs no goodbye: what is not committed is in doubt.
+            sys.stderr.write("\nleft at once; the ledger is in order\n")
+            sys.stderr.flush()
+            os._exit(128 + number)
+        seen.append(number)
+        console.warn(
+            f"{number.name}: stopping; settling what is in flight "
+            "(once more to leave at once)"
+        )
+        run.stop(stop, f"stopped by {number.name}")
+
+    pairs = ((signal.SIGINT, Stop.SIGINT), (signal.SIGTERM, Stop.SIGTERM))
+    for number, stop in pairs:
+        loop.add_signal_handler(number, heard, number, stop)
+    try:
+        yield
+    finally:
+        for number, _ in pairs:
+            loop.remove_signal_handler(number)
+
+
+def _finish(errand: Errand, number: int, end: RunEnd) -> Outcome:
+    """Write down how the run ended, then the report."""
+    ledger, campaign_id, console = errand.ledger, errand.campaign_id, errand.console
+    counts = outcomes(ledger.campaign(campaign_id))
+    code = exit_code(counts, verify=errand.settings.verify, stop=end.stop)
+    try:
+        ledger.record_event(
+            number,
+            "run_ended",
+            datetime.now(UTC),
+            detail={
+                "exit_code": code,
+                "outcomes": {str(state): n for state, n in sorted(counts.items())},
+                "stop": str(end.stop) if end.stop else "",
+            },
+            columns={
+                "finished_at": rfc3339(datetime.now(UTC)),
+                "exit_code": code,
+                "stop_reason": end.message,
+            },
+        )
+    except LedgerError as exc:
+        console.error(exc)
+    report: Path | None = None
+    try:
+        report = write_report(ledger, campaign_id, errand.reports, resume=errand.resume)
+    except UsageError as exc:
+        console.error(exc)
+        code = code or exc.exit_code
+    return Outcome(exit_code=code, campaign=ledger.campaign(campaign_id), report=report)

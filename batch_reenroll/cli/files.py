@@ -1,0 +1,47 @@
+"""Opening the files a manifest names; the one place where their paths are followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+from batch_reenroll.errors import UsageError
+from batch_reenroll.manifest import OutsideFolder
+
+
+def opener_for(manifest: Path) -> Callable[[PurePath], BinaryIO]:
+    """Return an opener for a manifest and the file its ``rows_from`` names.
+
+    The manifest may lie anywhere; another file must lie in its folder, symbolic links
+    followed.
+    """
+    folder = manifest.resolve().parent
+
+    def opened(path: PurePath) -> BinaryIO:
+        if path != manifest and not Path(path).resolve().is_relative_to(folder):
+            raise OutsideFolder(str(path))
+        return Path(path).open("rb")
+
+    return opened
+
+
+def ledger_path(url: str) -> Path:
+    """Return the file that a ledger URL names.
+
+    Raises:
+        UsageError: It is no ``sqlite:///FILE`` URL.
+    """
+    scheme, found, rest = url.partition("://")
+    if not found:
+        message = f"--ledger {url!r} is no ledger URL"
+        raise UsageError(message, hint=f"did you mean sqlite:///{url}?")
+    if scheme in ("postgresql", "postgres"):
+        message = "this version has no PostgreSQL ledger yet"
+        raise UsageError(message, hint="use sqlite:///FILE")
+    if scheme != "sqlite" or not rest.startswith("/") or not rest[1:]:
+        message = f"--ledger {url!r} is not of the form sqlite:///FILE"
+        raise UsageError(
+            message, hint="sqlite:///campaigns.db, or sqlite:////var/lib/x.db"
+        )
+    return Path(rest[1:])

@@ -1,0 +1,121 @@
+"""The command line: which verbs there are, and what an error exits with.
+
+Verbs live in modules of their own and are imported when they are used, so that
+``--help`` and ``validate`` start without the network stack and without pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from batch_reenroll import __version__
+from batch_reenroll.cli.console import Console
+from batch_reenroll.errors import ReenrollError
+
+#: Verb → module and function. The text is what ``--help`` lists, in this order.
+_VERBS: dict[str, tuple[str, str]] = {
+    "validate": ("batch_reenroll.cli.validate:validate", "Check a manifest, offline."),
+    "run": ("batch_reenroll.cli.run:run", "Carry a manifest out."),
+    "resume": ("batch_reenroll.cli.run:resume", "Go on after any stop."),
+    "status": ("batch_reenroll.cli.status:status", "Say where a campaign stands."),
+    "report": ("batch_reenroll.cli.status:report", "Write the report again."),
+    "config": ("batch_reenroll.cli.config:config", "Show the connection settings."),
+    "sandbox": ("batch_reenroll.cli.sandbox:sandbox", "The embedded Command."),
+    "demo": ("batch_reenroll.cli.demo:demo", "Try it all on the embedded Command."),
+}
+
+#: Names that later versions will use: refused with a word, never guessed at.
+_RESERVED = ("discover", "plan", "retry", "stop", "evidence", "worker", "ledger")
+
+_INTERRUPTED = 130
+
+
+class _Verbs(click.Group):
+    """A group whose verbs are imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _RESERVED:
+            message = f"the verb {cmd_name!r} is reserved; this version has it not yet"
+            raise click.UsageError(message, ctx)
+        entry = _VERBS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, name = entry[0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb, text) for verb, (_, text) in _VERBS.items()])
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes, the manifest and the reports: see README.md.",
+)
+@click.version_option(__version__, prog_name="batch-reenroll")
+def cli() -> None:
+    """Re-enroll thousands of Keyfactor Command certificate stores from a manifest."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    try:
+        result = cli.main(
+            args=None if argv is None else list(argv),
+            prog_name="batch-reenroll",
+            standalone_mode=False,
+        )
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except click.Abort:
+        print("aborted; nothing was sent", file=sys.stderr)
+        return _INTERRUPTED
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except ReenrollError as exc:
+        _console().error(exc)
+        return exc.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from saying so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # noqa: BLE001 - the last boundary: our own bug, exit 1
+        traceback.print_exc()
+        print(
+            "error: this is a bug in batch-reenroll; the ledger is in order\n"
+            "hint: please report the lines above",
+            file=sys.stderr,
+        )
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _console() -> Console:
+    """Return a console for an error that a verb let through, as the flags ask."""
+    words = sys.argv[1:]
+    return Console(
+        output="json" if _asks(words, "--output") else "text",
+        log_format="json" if _asks(words, "--log-format") else "text",
+    )
+
+
+def _asks(words: list[str], flag: str) -> bool:
+    return f"{flag}=json" in words or (flag, "json") in itertools.pairwise(words)

@@ -1,0 +1,209 @@
+"""Flags that several verbs share, and the values they become."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.cli.console import Console
+from batch_reenroll.cli.reporting import DEFAULT_LEDGER
+from batch_reenroll.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def console_options(function: F) -> F:
+    """Add ``--output``, ``--log-format`` and ``--quiet``."""
+    return _stack(
+        click.option(
+            "--output",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="Form of what goes to stdout.",
+        ),
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="Form of lines on stderr.",
+        ),
+        click.option("--quiet", is_flag=True, help="Only warnings and errors."),
+    )(function)
+
+
+def ledger_option(function: F) -> F:
+    """Add ``--ledger``."""
+    return click.option(
+        "--ledger",
+        metavar="URL",
+        default=DEFAULT_LEDGER,
+        envvar="BATCH_REENROLL_LEDGER",
+        show_default=True,
+        show_envvar=True,
+        help="Where campaigns are kept.",
+    )(function)
+
+
+def reports_option(function: F) -> F:
+    """Add ``--reports``."""
+    return click.option(
+        "--reports",
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("reports"),
+        envvar="BATCH_REENROLL_REPORTS",
+        show_default=True,
+        show_envvar=True,
+        help="Reports go to DIR/CAMPAIGN/.",
+    )(function)
+
+
+def connection_options(function: F) -> F:
+    """Add ``--profile`` and ``--config``."""
+    return _stack(
+        click.option("--profile", metavar="NAME", help="Profile in the config file."),
+        click.option(
+            "--config",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Config file (default ~/.keyfactor/command_config.json).",
+        ),
+    )(function)
+
+
+class Seconds(click.ParamType[float]):
+    """A number of seconds > 0, or a duration such as ``30s``, ``5m``, ``2h``."""
+
+    name = "seconds"
+    _UNITS = (("s", 1.0), ("m", 60.0), ("h", 3600.0))
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Return the seconds that ``value`` names."""
+        text = str(value).strip().lower()
+        factor = 1.0
+        for unit, seconds in self._UNITS:
+            if text.endswith(unit):
+                text, factor = text.removesuffix(unit), seconds
+                break
+        try:
+            found = float(text) * factor
+        except ValueError:
+            found = 0.0
+        # The upper bound also refuses inf; NaN fails the comparison.
+        if not 0 < found <= 366 * 86_400:
+            self.fail(f"{value!r} is no duration > 0 such as 45, 30s, 5m or 2h")
+        return found
+
+
+_SECONDS = Seconds()
+
+# Flag, field of RunSettings, type, help.
+_PACING: tuple[tuple[str, str, Any, str], ...] = (
+    (
+        "--rate",
+        "rate_per_s",
+        click.FloatRange(min=0, min_open=True, max=100_000),
+        "Submissions per second, at most.",
+    ),
+    (
+        "--max-in-flight",
+        "max_in_flight",
+        click.IntRange(min=1, max=1_000_000),
+        "Rows with Command at one time, at most.",
+    ),
+    (
+        "--per-orchestrator",
+        "per_orchestrator",
+        click.IntRange(min=1, max=1_000_000),
+        "The same for each orchestrator.",
+    ),
+    ("--poll-interval", "poll_interval_s", _SECONDS, "Between two looks at the jobs."),
+    (
+        "--pickup-timeout",
+        "pickup_timeout_s",
+        _SECONDS,
+        "For an orchestrator to take a job; then `stalled`.",
+    ),
+    ("--job-timeout", "job_timeout_s", _SECONDS, "For a job to end once taken."),
+    (
+        "--settle-time",
+        "settle_time_s",
+        _SECONDS,
+        "After a lost answer, before absence counts "
+        "[default: the larger of 10 s and two poll intervals].",
+    ),
+    (
+        "--verify",
+        "verify",
+        click.Choice(["none", "inventory"]),
+        "Proof asked for [default: inventory].",
+    ),
+    ("--verify-timeout", "verify_timeout_s", _SECONDS, "For the inventory to follow."),
+)
+
+
+def pacing_options(function: F) -> F:
+    """Add the pacing and time flags; none has a default, so that others can give it."""
+    defaults = RunSettings().as_json()
+    options = []
+    for flag, name, kind, text in _PACING:
+        default = defaults[name]
+        shown = default is None or isinstance(default, bool)
+        note = "" if shown else f" [default: {default:g}]"
+        options.append(click.option(flag, name, type=kind, help=text + note))
+    return _stack(*options)(function)
+
+
+PACING_NAMES = tuple(name for _, name, _, _ in _PACING)
+
+
+def pacing_from(values: dict[str, Any]) -> dict[str, Any]:
+    """Take the pacing flags out of ``values``; return those that were given."""
+    given = {name: values.pop(name) for name in PACING_NAMES}
+    found = {name: value for name, value in given.items() if value is not None}
+    if "verify" in found:
+        found["verify"] = found["verify"] == "inventory"
+    return found
+
+
+def console_from(values: dict[str, Any]) -> Console:
+    """Take the console flags out of ``values``."""
+    return Console(
+        output=values.pop("output"),
+        log_format=values.pop("log_format"),
+        quiet=values.pop("quiet"),
+    )
+
+
+def home_folder() -> Path:
+    """Return the user's home folder.
+
+    Raises:
+        UsageError: There is none.
+    """
+    try:
+        return Path(os.environ.get("HOME") or Path.home())
+    except RuntimeError as exc:
+        message = "there is no home folder to look for a config file in"
+        raise UsageError(message, hint="name the file with --config") from exc

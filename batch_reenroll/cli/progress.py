@@ -1,0 +1,180 @@
+"""What a person sees while a campaign runs: counts, rate, ETA, failures."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from batch_reenroll.campaign.budget import FAILURES
+from batch_reenroll.campaign.lifecycle import OUTCOMES, State
+from batch_reenroll.cli.console import Console
+
+_ENDED = frozenset(OUTCOMES)
+_FLIGHT = (
+    State.SUBMITTING,
+    State.IN_DOUBT,
+    State.SUBMITTED,
+    State.QUEUED,
+    State.RUNNING,
+    State.VERIFYING,
+)
+
+#: How often a line is written where nothing can be redrawn.
+_LINE_EVERY_S = 10.0
+
+_REDRAW_EVERY_S = 0.25
+
+#: The rate shown is of this time.
+_RATE_WINDOW_S = 15.0
+
+
+class Progress:
+    """Turns snapshots of a run into lines.
+
+    Args:
+        snapshot: Returns the run's snapshot.
+        monotonic: Seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        snapshot: Callable[[], Mapping[str, Any]],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._snapshot = snapshot
+        self._monotonic = monotonic
+        self._began_s = monotonic()
+        self._marks: deque[tuple[float, int]] = deque()
+        self.facts()
+
+    def facts(self) -> dict[str, Any]:
+        """Return the numbers a line or a display is made of."""
+        shot = self._snapshot()
+        states: Mapping[State, int] = shot["states"]
+        total = sum(states.values())
+        ended = sum(n for state, n in states.items() if state in _ENDED)
+        now_s = self._monotonic()
+        rate = self._rate(now_s, ended)
+        left = total - ended
+        return {
+            "total": total,
+            "ended": ended,
+            "failed": sum(states.get(state, 0) for state in FAILURES),
+            "states": states,
+            "in_flight": sum(states.get(state, 0) for state in _FLIGHT),
+            "rows_per_s": round(rate, 1),
+            "eta_s": round(left / rate) if rate > 0 and left else None,
+            "elapsed_s": round(now_s - self._began_s),
+            "pace_per_s": round(shot["rate_per_s"], 2),
+            "pace_cause": shot["pace_cause"],
+            "away": shot["away_cause"] if shot["away_since_s"] is not None else "",
+            "breakers": shot["breakers"],
+            "stop": shot["stop"],
+        }
+
+    def _rate(self, now_s: float, ended: int) -> float:
+        self._marks.append((now_s, ended))
+        while len(self._marks) > 1 and self._marks[0][0] < now_s - _RATE_WINDOW_S:
+            self._marks.popleft()
+        began_s, before = self._marks[0]
+        return (ended - before) / (now_s - began_s) if now_s > began_s else 0.0
+
+
+def line(facts: Mapping[str, Any]) -> str:
+    """Return the facts as one line."""
+    parts = [
+        f"{facts['ended']}/{facts['total']} rows ended",
+        f"{facts['in_flight']} in flight",
+        f"{facts['failed']} failed",
+        f"{facts['rows_per_s']:g} rows/s",
+    ]
+    if facts["eta_s"] is not None:
+        parts.append(f"about {duration(facts['eta_s'])} left")
+    if facts["breakers"]:
+        parts.append(f"{facts['breakers']} orchestrator(s) cut off by their breaker")
+    if facts["away"]:
+        parts.append(f"WAITING, Command does not answer: {facts['away']}")
+    if facts["stop"]:
+        parts.append(f"stopping ({facts['stop']})")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: ``45 s``, ``3 min``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+async def show(progress: Progress, console: Console) -> None:
+    """Show progress until cancelled: redrawn on a terminal, as lines elsewhere."""
+    if console.is_live:
+        await _draw(progress)
+    elif not console.quiet:
+        while True:
+            await asyncio.sleep(_LINE_EVERY_S)
+            facts = progress.facts()
+            console.info(f"progress: {line(facts)}", **_loggable(facts))
+
+
+def _loggable(facts: Mapping[str, Any]) -> dict[str, Any]:
+    states = {str(state): n for state, n in facts["states"].items()}
+    return {**facts, "states": states}
+
+
+async def _draw(progress: Progress) -> None:
+    from rich.console import Console as RichConsole
+    from rich.live import Live
+
+    screen = RichConsole(file=sys.stderr)
+    with Live(console=screen, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(_panel(progress.facts()), refresh=True)
+            await asyncio.sleep(_REDRAW_EVERY_S)
+
+
+def _panel(facts: Mapping[str, Any]) -> Any:
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    head = Text.assemble(
+        (f" {facts['ended']}/{facts['total']} ", "bold"),
+        f"{facts['rows_per_s']:g} rows/s  pace {facts['pace_per_s']:g}/s "
+        f"({facts['pace_cause']})  elapsed {duration(facts['elapsed_s'])}",
+    )
+    if facts["eta_s"] is not None:
+        head.append(f"  about {duration(facts['eta_s'])} left")
+    bar = ProgressBar(total=max(1, facts["total"]), completed=facts["ended"])
+    grid = Table.grid(padding=(0, 3))
+    shown = [state for state in State if facts["states"].get(state)]
+    for _ in shown:
+        grid.add_column(justify="right")
+    grid.add_row(*(Text(str(facts["states"][state]), style="bold") for state in shown))
+    grid.add_row(*(Text(str(state), style=_style(state)) for state in shown))
+    lines: list[Any] = [head, bar, grid]
+    if facts["breakers"]:
+        text = f" {facts['breakers']} orchestrator(s) cut off by their breaker"
+        lines.append(Text(text, style="yellow"))
+    if facts["away"]:
+        lines.append(Text(f" Command does not answer: {facts['away']}", style="red"))
+    if facts["stop"]:
+        text = " stopping: settling what is in flight; once more to leave at once"
+        lines.append(Text(text, style="yellow"))
+    return Group(*lines)
+
+
+def _style(state: State) -> str:
+    if state in (State.VERIFIED, State.SUCCEEDED):
+        return "green"
+    return "red" if state in FAILURES else "cyan" if state in _FLIGHT else "dim"

@@ -1,0 +1,174 @@
+"""From the ledger to a :class:`ReportInput`: names are matched here, nothing else."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from batch_reenroll.campaign.lifecycle import State, reported_outcome
+from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
+from batch_reenroll.campaign.record import Campaign
+from batch_reenroll.ledger import SqliteLedger
+from batch_reenroll.report import CampaignFacts, ReportInput, RowFacts, write_folder
+from batch_reenroll.text import parse_time, rfc3339
+
+REQUEST_KINDS = ("submit", "job_history", "scheduled_jobs", "inventory", "other")
+
+DEFAULT_LEDGER = "sqlite:///batch-reenroll.db"
+
+
+def resume_command(campaign_id: str, ledger_url: str) -> str:
+    """Return the shell command that goes on with the campaign."""
+    words = ["batch-reenroll", "resume", campaign_id]
+    if ledger_url != DEFAULT_LEDGER:
+        words += ["--ledger", ledger_url]
+    return shlex.join(words)
+
+
+def write_report(
+    ledger: SqliteLedger, campaign_id: str, reports: Path, *, resume: str
+) -> Path:
+    """Write the campaign's report folder; return it.
+
+    Raises:
+        UsageError: The folder cannot be written.
+    """
+    folder = reports / campaign_id
+    campaign = ledger.campaign(campaign_id)
+    write_folder(folder, report_input(ledger, campaign, resume=resume), EXPLANATIONS)
+    return folder
+
+
+def report_input(
+    ledger: SqliteLedger, campaign: Campaign, *, resume: str
+) -> ReportInput:
+    """Return what a report of the campaign is made from."""
+    number = ledger.number(campaign.campaign_id)
+    return ReportInput(
+        facts=_facts(campaign, resume=resume),
+        rows=lambda: (_row(record) for record in ledger.records(number)),
+        journal=lambda: ledger.journal(number),
+    )
+
+
+def outcomes(campaign: Campaign) -> dict[State, int]:
+    """Return rows by reported outcome."""
+    counts: dict[State, int] = {}
+    for state, n in campaign.rows.items():
+        outcome = reported_outcome(state)
+        counts[outcome] = counts.get(outcome, 0) + n
+    return counts
+
+
+def is_unfinished(campaign: Campaign) -> bool:
+    """Return whether rows wait or are in flight."""
+    return any(reported_outcome(state) is not state for state in campaign.rows)
+
+
+def _facts(campaign: Campaign, *, resume: str) -> CampaignFacts:
+    purpose = campaign.purpose
+    settings = campaign.settings
+    return CampaignFacts(
+        campaign_id=campaign.campaign_id,
+        name=purpose.get("name", ""),
+        reason=purpose.get("reason", ""),
+        ticket=purpose.get("ticket", ""),
+        requested_by=purpose.get("requested_by", ""),
+        approved_by=purpose.get("approved_by", ""),
+        owner=purpose.get("owner", ""),
+        deadline=purpose.get("deadline") or None,
+        operator=campaign.operator,
+        host=campaign.host,
+        command_url=campaign.command_url,
+        manifest_name=campaign.manifest_name,
+        manifest_sha256=campaign.manifest_sha256,
+        plan_sha256=campaign.plan_sha256,
+        journal_head=campaign.journal_head,
+        tool_version=campaign.tool_version,
+        exit_code=campaign.exit_code if campaign.exit_code is not None else 10,
+        stop_reason=campaign.stop_reason,
+        started_at=campaign.started_at or campaign.created_at,
+        finished_at=campaign.finished_at,
+        written_at=rfc3339(datetime.now(UTC)),
+        requests={kind: campaign.requests.get(kind, 0) for kind in REQUEST_KINDS},
+        input_columns=campaign.columns,
+        defaults=campaign.defaults,
+        verify="inventory" if settings.verify else "none",
+        settings={
+            "rate": f"{settings.rate_per_s:g} per second",
+            "max in flight": str(settings.max_in_flight),
+            "per orchestrator": str(settings.per_orchestrator),
+            "poll interval": f"{settings.poll_interval_s:g} s",
+            "pick-up timeout": f"{settings.pickup_timeout_s:g} s",
+            "job timeout": f"{settings.job_timeout_s:g} s",
+            "settle time": f"{settings.settle_s:g} s",
+            "verify timeout": f"{settings.verify_timeout_s:g} s",
+            "budget": settings.budget_limit,
+        },
+        resume_command=resume if is_unfinished(campaign) else "",
+    )
+
+
+_COPIED = (
+    "message",
+    "http_status",
+    "attempts",
+    "wave",
+    "planned_at",
+    "submitted_at",
+    "picked_up_at",
+    "finished_at",
+    "verified_at",
+    "job_id",
+    "job_history_id",
+    "alias_after",
+    "thumbprint_before",
+    "not_after_before",
+    "thumbprint_after",
+    "not_after_after",
+    "orchestrator",
+    "client_machine",
+    "store_path",
+    "store_type",
+)
+
+
+def _row(record: sqlite3.Row) -> RowFacts:
+    state = State(record["state"])
+    outcome = reported_outcome(state)
+    reason = record["reason_code"]
+    if outcome is not state:
+        reason = Reason.STOPPED if state is State.PENDING else Reason.IN_FLIGHT
+    request: dict[str, Any] = json.loads(record["request"])
+    return RowFacts(
+        row_no=record["row_no"],
+        row_id=record["row_id"],
+        cells=tuple(json.loads(record["cells"])),
+        result={
+            "outcome": str(outcome),
+            "reason_code": str(reason) if reason else None,
+            "duration_s": _duration_s(record),
+            **{key: record[key] for key in _COPIED},
+        },
+        certificate_authority=request.get("certificate_authority") or "",
+        certificate_template=request.get("certificate_template") or "",
+    )
+
+
+def _duration_s(record: sqlite3.Row) -> float | None:
+    """Return how long the job ran: both times are Command's, so no clock differs."""
+    began = parse_time(record["picked_up_at"] or "")
+    ended = parse_time(record["finished_at"] or "")
+    if began is None or ended is None or record["job_id"] is None:
+        return None
+    return round((ended - began).total_seconds(), 3)
+
+
+def rows_of(ledger: SqliteLedger, campaign_id: str) -> Iterator[RowFacts]:
+    """Yield the campaign's rows as a report shows them."""
+    return (_row(record) for record in ledger.records(ledger.number(campaign_id)))

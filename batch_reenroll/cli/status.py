@@ -1,0 +1,157 @@
+"""``status`` and ``report``: both read the ledger and never ask Command."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batch_reenroll.campaign.budget import FAILURES
+from batch_reenroll.campaign.lifecycle import OUTCOMES, State
+from batch_reenroll.cli.console import table
+from batch_reenroll.cli.files import ledger_path
+from batch_reenroll.cli.options import (
+    console_from,
+    console_options,
+    ledger_option,
+    reports_option,
+)
+from batch_reenroll.cli.progress import duration
+from batch_reenroll.cli.reporting import (
+    is_unfinished,
+    outcomes,
+    resume_command,
+    write_report,
+)
+from batch_reenroll.errors import UsageError
+from batch_reenroll.ledger import SqliteLedger, is_locked
+from batch_reenroll.report.fingerprint import fingerprint
+from batch_reenroll.text import visible
+
+_WATCH_EVERY_S = 2.0
+
+#: Pace and ETA are of the rows that ended within this time.
+_PACE_WINDOW_S = 300.0
+
+_TOP = 5
+
+
+@click.command()
+@click.argument("campaign_id", metavar="[CAMPAIGN]", required=False)
+@click.option("--watch", is_flag=True, help="Again every 2 s until it has ended.")
+@ledger_option
+@console_options
+def status(campaign_id: str | None, watch: bool, **values: Any) -> int:
+    """Say where CAMPAIGN stands (default: the newest). Reads the ledger only."""
+    console = console_from(values)
+    with SqliteLedger(ledger_path(values["ledger"]), create=False) as ledger:
+        chosen = campaign_id or _newest(ledger)
+        while True:
+            facts = facts_of(ledger, chosen)
+            if watch and console.is_live and not console.as_json:
+                click.clear()
+            if console.as_json:
+                console.json(facts)
+            else:
+                console.data(as_text(facts, ledger_url=values["ledger"]))
+            if not (watch and facts["running"]):
+                return 0
+            time.sleep(_WATCH_EVERY_S)
+
+
+def _newest(ledger: SqliteLedger) -> str:
+    ids = ledger.campaign_ids()
+    if not ids:
+        message = f"the ledger {ledger.path} holds no campaign"
+        raise UsageError(message, hint="batch-reenroll run MANIFEST makes one")
+    return ids[0]
+
+
+def facts_of(ledger: SqliteLedger, campaign_id: str) -> dict[str, Any]:
+    """Return where the campaign stands, ready for JSON."""
+    campaign = ledger.campaign(campaign_id)
+    number = ledger.number(campaign_id)
+    ended = sum(n for state, n in campaign.rows.items() if state in OUTCOMES)
+    recent = ledger.ended_since(number, _PACE_WINDOW_S)
+    rate = recent / _PACE_WINDOW_S if recent else 0.0
+    running = is_locked(ledger.path, campaign_id)
+    left = campaign.n_rows - ended
+    return {
+        "campaign_id": campaign_id,
+        "running": running,
+        "command": campaign.command_url,
+        "rows": campaign.n_rows,
+        "ended": ended,
+        "states": {str(s): campaign.rows[s] for s in State if s in campaign.rows},
+        "outcomes": {str(s): n for s, n in sorted(outcomes(campaign).items())},
+        "rows_per_s": round(rate, 3),
+        "eta_s": round(left / rate) if running and rate and left else None,
+        "slowest_orchestrators": ledger.longest_queues(number, _TOP),
+        "top_failures": _top_failures(ledger, number),
+        "started_at": campaign.started_at,
+        "finished_at": campaign.finished_at,
+        "exit_code": campaign.exit_code,
+        "stop_reason": campaign.stop_reason,
+        "resumable": not running and is_unfinished(campaign),
+        "requests": dict(campaign.requests),
+    }
+
+
+def _top_failures(ledger: SqliteLedger, number: int) -> list[dict[str, Any]]:
+    causes: Counter[tuple[str, str]] = Counter()
+    states = [*FAILURES, State.SKIPPED_PREFLIGHT]
+    for reason, message, n in ledger.causes(number, states):
+        causes[reason or "", fingerprint(message or "")] += n
+    return [
+        {"rows": n, "reason_code": reason, "message": visible(text, 300)}
+        for (reason, text), n in causes.most_common(_TOP)
+    ]
+
+
+def as_text(facts: dict[str, Any], *, ledger_url: str) -> str:
+    """Return the facts for a person."""
+    how = "running" if facts["running"] else "not running"
+    if not facts["running"] and not facts["resumable"]:
+        how = f"finished, exit code {facts['exit_code']}"
+    lines = [
+        f"campaign {facts['campaign_id']}: {how}",
+        f"{facts['ended']} of {facts['rows']} rows have ended"
+        + (f", {facts['rows_per_s']:g} rows/s" if facts["running"] else "")
+        + (f", about {duration(facts['eta_s'])} left" if facts["eta_s"] else ""),
+        "",
+        table([(state, str(n)) for state, n in facts["states"].items()]),
+    ]
+    if facts["slowest_orchestrators"]:
+        lines += ["", "longest queues:"]
+        queues = facts["slowest_orchestrators"]
+        lines += [f"  {q['orchestrator']}: {q['rows']} rows left" for q in queues]
+    if facts["top_failures"]:
+        lines += ["", "top failure causes:"]
+        causes = facts["top_failures"]
+        lines += [f"  {c['rows']} × {c['reason_code']}: {c['message']}" for c in causes]
+    if facts["stop_reason"]:
+        lines += ["", f"stopped early: {facts['stop_reason']}"]
+    if facts["resumable"]:
+        lines += ["", f"go on with: {resume_command(facts['campaign_id'], ledger_url)}"]
+    return "\n".join(lines)
+
+
+@click.command()
+@click.argument("campaign_id", metavar="CAMPAIGN")
+@ledger_option
+@reports_option
+@console_options
+def report(campaign_id: str, reports: Path, **values: Any) -> int:
+    """Write the report folder of CAMPAIGN again from the ledger."""
+    console = console_from(values)
+    with SqliteLedger(ledger_path(values["ledger"]), create=False) as ledger:
+        resume = resume_command(campaign_id, values["ledger"])
+        folder = write_report(ledger, campaign_id, reports, resume=resume)
+        if console.as_json:
+            console.json({"report": str(folder)})
+        else:
+            console.data(str(folder / "report.html"))
+    return 0

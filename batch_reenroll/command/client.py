@@ -1,0 +1,262 @@
+"""Keyfactor Command as the runner knows it: the ``Command`` port of the runner.
+
+Nothing is retried here but a request that was answered 401, once, when the token
+could be refreshed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from urllib.parse import quote
+
+from batch_reenroll.campaign.nouns import (
+    InventoryCertificate,
+    JobRecord,
+    Orchestrator,
+    Page,
+    ReenrollmentRequest,
+    ScheduledJob,
+    Store,
+    StoreType,
+)
+from batch_reenroll.command import decode
+from batch_reenroll.command.answer import Answer
+from batch_reenroll.command.auth import Authenticator
+from batch_reenroll.command.dialect import Endpoint, Family
+from batch_reenroll.command.exchange import Exchange
+from batch_reenroll.command.history import History, is_descending
+from batch_reenroll.command.listing import Listing, Lists, keep_wanted, read_all
+from batch_reenroll.command.query import all_of, any_of, condition
+from batch_reenroll.command.refusal import Right, told_by
+from batch_reenroll.command.secret import Redactor
+from batch_reenroll.command.transport import Transport
+from batch_reenroll.command.wire import parse_json, violation
+from batch_reenroll.errors import ContractViolation
+
+_REENROLLMENT = 'JobType -contains "Reenrollment"'
+
+# Pages of a whole list: Keyfactor's scripts use 1000 and more (keyfactor-command.md
+# 2.1); a store's inventory is short, and the default page is 50.
+_LIST_LIMIT = 500
+_INVENTORY_LIMIT = 100
+
+
+class CommandClient:
+    """One Keyfactor Command. Any number of calls may run at the same time."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        auth: Authenticator,
+        *,
+        now_utc: Callable[[], datetime],
+        redactor: Redactor | None = None,
+        dialect: Family | None = None,
+        job_properties_as_array: bool = False,
+    ) -> None:
+        """Put a client together; nothing is sent.
+
+        Args:
+            transport: Carries requests.
+            auth: Says who we are.
+            now_utc: Our clock, for ``Retry-After`` dates of servers without ``Date``.
+            redactor: Knows the secrets to take out of Command's texts.
+            dialect: Family of query names, or None to find out.
+            job_properties_as_array: See :func:`decode.reenrollment_body`.
+        """
+        self._redactor = redactor or Redactor()
+        self._exchange = Exchange(
+            transport,
+            auth,
+            redactor=self._redactor,
+            now_utc=now_utc,
+            observe=self._learn,
+        )
+        self._lists = Lists(self._exchange, family=dialect, redactor=self._redactor)
+        self._history = History(self._lists)
+        self._as_array = job_properties_as_array
+        self._version = ""
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        """Return requests sent so far by kind, the five of ``summary.json``."""
+        return self._exchange.requests
+
+    @property
+    def family(self) -> Family | None:
+        """Return the family of query names in use, None before any answer."""
+        return self._lists.family
+
+    async def product_version(self) -> str:
+        """Return Command's product version (``25.4.1+…``), "" where it shows none.
+
+        Asks ``GET /Status/Endpoints``, the cheapest check that Command is there and
+        accepts us.
+
+        Raises:
+            CommandError: It is not, or does not.
+        """
+        return await self._lists.probe()
+
+    async def submit(self, request: ReenrollmentRequest) -> int:
+        """POST one reenrollment; return the 2xx status. See the port for errors."""
+        body = decode.reenrollment_body(request, properties_as_array=self._as_array)
+        answer = await self._exchange.post(
+            "/CertificateStores/Reenrollment",
+            body,
+            kind="submit",
+            right=Right.REENROLL,
+        )
+        return answer.status
+
+    async def scheduled_jobs(
+        self, *, page: int, limit: int, agent_id: str | None = None
+    ) -> Page[ScheduledJob]:
+        """Return one page of reenrollment jobs not yet taken, all or one agent's."""
+        listing = Listing(
+            endpoint=Endpoint.JOBS,
+            path="/OrchestratorJobs/ScheduledJobs",
+            kind="scheduled_jobs",
+            right=Right.READ_AGENTS_AND_JOBS,
+            decode=decode.scheduled_job,
+            query=all_of([_REENROLLMENT, _of_agent(agent_id)]),
+            wanted=lambda job: _is_reenrollment(job.job_type),
+        )
+        found = await self._lists.page(listing, page=page, limit=limit)
+        return keep_wanted(listing, found)
+
+    async def job_history(
+        self,
+        *,
+        page: int,
+        limit: int,
+        agent_id: str | None = None,
+        job_ids: Sequence[str] = (),
+    ) -> Page[JobRecord]:
+        """Return one page of reenrollment history, highest JobHistoryId first.
+
+        Raises:
+            ValueError: More job ids than one query holds.
+            ContractViolation: The server ignores the query or the order, so that no
+                page can be trusted.
+            CommandError: As the answer says.
+        """
+        ids = {job_id.lower() for job_id in job_ids}
+        by_id = any_of(condition("JobId", "eq", job_id) for job_id in sorted(ids))
+        listing = Listing(
+            endpoint=Endpoint.JOBS,
+            path="/OrchestratorJobs/JobHistory",
+            kind="job_history",
+            right=Right.READ_AGENTS_AND_JOBS,
+            decode=self._job_record,
+            query=all_of([_REENROLLMENT, _of_agent(agent_id), by_id]),
+            sort_field="JobHistoryId",
+            wanted=partial(_is_wanted_record, ids=ids),
+            in_order=is_descending,
+        )
+        return await self._history.page(listing, page=page, limit=limit)
+
+    async def inventory(self, store_id: str) -> Sequence[InventoryCertificate]:
+        """Return the leaves of one store's inventory as Command last knew it."""
+        listing = Listing(
+            endpoint=Endpoint.INVENTORY,
+            path=f"/CertificateStores/{_segment(store_id)}/Inventory",
+            kind="inventory",
+            right=Right.READ_STORES,
+            decode=decode.inventory_entry,
+        )
+        entries = await read_all(
+            self._lists, listing, decode.entry_key, limit=_INVENTORY_LIMIT
+        )
+        return tuple(entry.leaf for entry in entries if entry.leaf is not None)
+
+    async def store(self, store_id: str) -> Store | None:
+        """Return one store, or None where Command knows none by that id.
+
+        A 404 by a web page is not Command's: it is an error, and hints at the path.
+        """
+        path = f"/CertificateStores/{_segment(store_id)}"
+        answer = await self._exchange.send("GET", path, kind="other")
+        if answer.status == 404 and not told_by(answer, self._redactor).html:
+            return None
+        self._exchange.checked(answer, what=f"GET {path}", right=Right.READ_STORES)
+        raw = parse_json(answer, self._redactor)
+        try:
+            return self._store(raw)
+        except ContractViolation as exc:
+            raise violation(answer, self._redactor, exc.message) from exc
+
+    async def stores(self, *, page: int, limit: int, query: str = "") -> Page[Store]:
+        """Return one page of certificate stores.
+
+        Args:
+            page: 1-based.
+            limit: Rows wanted, >= 1; the server may cap it.
+            query: In Command's query language; empty = all.
+        """
+        listing = Listing(
+            endpoint=Endpoint.STORES,
+            path="/CertificateStores",
+            kind="other",
+            right=Right.READ_STORES,
+            decode=self._store,
+            query=query,
+        )
+        return await self._lists.page(listing, page=page, limit=limit)
+
+    async def store_types(self) -> Sequence[StoreType]:
+        """Return all store types."""
+        listing = Listing(
+            endpoint=Endpoint.STORE_TYPES,
+            path="/CertificateStoreTypes",
+            kind="other",
+            right=Right.READ_STORE_TYPES,
+            decode=decode.store_type,
+        )
+        return await read_all(
+            self._lists, listing, lambda kind: kind.store_type, limit=_LIST_LIMIT
+        )
+
+    async def orchestrators(self, *, page: int, limit: int) -> Page[Orchestrator]:
+        """Return one page of orchestrators."""
+        listing = Listing(
+            endpoint=Endpoint.AGENTS,
+            path="/Agents",
+            kind="other",
+            right=Right.READ_AGENTS_AND_JOBS,
+            decode=decode.orchestrator,
+        )
+        return await self._lists.page(listing, page=page, limit=limit)
+
+    def _learn(self, answer: Answer) -> None:
+        self._lists.learn(answer)
+
+    def _job_record(self, raw: object) -> JobRecord:
+        record = decode.job_record(raw)
+        return replace(record, message=self._redactor.clean(record.message))
+
+    def _store(self, raw: object) -> Store:
+        store = decode.store(raw)
+        told = self._redactor.clean(store.reenrollment_message)
+        return replace(store, reenrollment_message=told)
+
+
+def _of_agent(agent_id: str | None) -> str:
+    return "" if agent_id is None else condition("AgentId", "eq", agent_id)
+
+
+def _is_reenrollment(job_type: str) -> bool:
+    # "WinCertReenrollment": the capability stands in front (2.4). An empty type says
+    # nothing, and leaving the row out could hide a job of ours.
+    return not job_type or "reenrollment" in job_type.lower()
+
+
+def _is_wanted_record(record: JobRecord, *, ids: set[str]) -> bool:
+    return _is_reenrollment(record.job_type) and (not ids or record.job_id in ids)
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="", errors="replace")

@@ -1,0 +1,208 @@
+"""JSON objects of any Command version into the nouns of the campaign (pure).
+
+Each function takes one decoded item and raises nothing but ContractViolation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from batch_reenroll.campaign.nouns import (
+    InventoryCertificate,
+    JobRecord,
+    JobResult,
+    JobStatus,
+    Orchestrator,
+    Page,
+    ReenrollmentRequest,
+    ScheduledJob,
+    Store,
+    StoreType,
+)
+from batch_reenroll.command.answer import Answer, server_time, total_count
+from batch_reenroll.command.secret import Redactor
+from batch_reenroll.command.wire import Fields, parse_list, violation
+from batch_reenroll.errors import ContractViolation
+
+T = TypeVar("T")
+
+# "Agents: Status 1 New, 2 Approved, 3 Disapproved" (keyfactor-command.md 4.4).
+_AGENT_STATUS = {"new": 1, "approved": 2, "disapproved": 3, "notindatabase": 4}
+
+
+def page_of(
+    answer: Answer, redactor: Redactor, decode: Callable[[object], T]
+) -> Page[T]:
+    """Return the decoded list in ``answer``, with its total and the server's time.
+
+    Raises:
+        ContractViolation: The body, or one item of it, is not what it should be; the
+            error says which item.
+    """
+    items: list[T] = []
+    for index, raw in enumerate(parse_list(answer, redactor)):
+        try:
+            items.append(decode(raw))
+        except ContractViolation as exc:
+            reason = f"item {index} of the answer: {exc.message}"
+            raise violation(answer, redactor, reason) from exc
+    return Page(
+        items=tuple(items), total=total_count(answer), server_time=server_time(answer)
+    )
+
+
+def job_record(raw: object) -> JobRecord:
+    """Return one row of JobHistory."""
+    row = Fields(raw)
+    return JobRecord(
+        history_id=row.required_int("JobHistoryId"),
+        job_id=row.required_guid("JobId"),
+        agent_machine=row.text("AgentMachine"),
+        client_machine=row.text("ClientMachine"),
+        store_path=row.text("StorePath"),
+        job_type=row.text("JobType"),
+        started_at=row.moment("OperationStart"),
+        ended_at=row.moment("OperationEnd"),
+        message=row.text("Message"),
+        result=row.enum("Result", JobResult, JobResult.UNKNOWN),
+        status=row.enum("Status", JobStatus, JobStatus.UNKNOWN),
+    )
+
+
+def scheduled_job(raw: object) -> ScheduledJob:
+    """Return one job that waits. ``Requested`` is text in every SDK; often a time."""
+    row = Fields(raw)
+    return ScheduledJob(
+        job_id=row.required_guid("Id"),
+        client_machine=row.text("ClientMachine"),
+        target=row.text("Target"),
+        job_type=row.text("JobType"),
+        requested=row.moment("Requested"),
+    )
+
+
+def store(raw: object) -> Store:
+    """Return one certificate store."""
+    row = Fields(raw)
+    status = row.child("ReenrollmentStatus")
+    schedule = row.raw("InventorySchedule")
+    store_type = row.integer("CertStoreType")
+    agent_id = row.guid("AgentId")
+    assigned = row.flag("AgentAssigned")
+    return Store(
+        store_id=row.required_guid("Id"),
+        agent_id=agent_id,
+        client_machine=row.text("ClientMachine"),
+        # Answers spell it Storepath, requests StorePath; keys are found in any case.
+        store_path=row.text("StorePath"),
+        # undocumented: a store without a type. No type has a negative number.
+        store_type=-1 if store_type is None else store_type,
+        # undocumented: flags left out. An unapproved store would be seen as such by
+        # the documented flag, so silence does not refuse it.
+        approved=row.flag("Approved") is not False,
+        agent_assigned=agent_id is not None if assigned is None else assigned,
+        container=row.text("ContainerName"),
+        reenrollable=status.flag("Data"),
+        reenrollment_message=status.text("Message"),
+        inventory_scheduled=bool(schedule)
+        or row.guid("CertStoreInventoryJobId") is not None,
+    )
+
+
+def store_type(raw: object) -> StoreType:
+    """Return one store type."""
+    row = Fields(raw)
+    return StoreType(
+        store_type=row.required_int("StoreType"),
+        name=row.text("Name"),
+        short_name=row.text("ShortName"),
+        capability=row.text("Capability"),
+        supports_reenrollment=row.child("SupportedOperations").flag("Enrollment")
+        is True,
+    )
+
+
+def orchestrator(raw: object) -> Orchestrator:
+    """Return one orchestrator; an unknown status is 0."""
+    row = Fields(raw)
+    status = row.integer("Status")
+    if status is None:
+        status = _AGENT_STATUS.get(row.text("Status").strip().lower(), 0)
+    return Orchestrator(
+        agent_id=row.required_guid("AgentId"),
+        client_machine=row.text("ClientMachine"),
+        status=status,
+        last_seen=row.moment("LastSeen"),
+        capabilities=tuple(c for c in row.items("Capabilities") if isinstance(c, str)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryEntry:
+    """One entry of an inventory; ``leaf`` is None where it holds no certificate."""
+
+    alias: str
+    leaf: InventoryCertificate | None
+
+
+def entry_key(entry: InventoryEntry) -> tuple[str, str]:
+    """Return what tells entries of one store apart."""
+    return entry.alias, entry.leaf.thumbprint if entry.leaf else ""
+
+
+def inventory_entry(raw: object) -> InventoryEntry:
+    """Return one entry; its leaf is the first of ``Certificates``.
+
+    Source: keyfactor-command.md 4.2.
+    """
+    row = Fields(raw)
+    alias = row.text("Name")
+    chain = row.items("Certificates")
+    if not chain:
+        return InventoryEntry(alias=alias, leaf=None)
+    leaf = Fields(chain[0])
+    parameters = row.raw("Parameters")
+    certificate = InventoryCertificate(
+        alias=alias,
+        thumbprint=re.sub(r"[\s:]", "", leaf.text("Thumbprint")).lower(),
+        subject=leaf.text("IssuedDN"),
+        issuer=leaf.text("IssuerDN"),
+        serial=leaf.text("SerialNumber"),
+        not_before=leaf.moment("NotBefore"),
+        not_after=leaf.moment("NotAfter"),
+        parameters=parameters if isinstance(parameters, Mapping) else {},
+    )
+    return InventoryEntry(alias=alias, leaf=certificate)
+
+
+def reenrollment_body(
+    request: ReenrollmentRequest, *, properties_as_array: bool
+) -> dict[str, Any]:
+    """Return the body of one POST; what was not given is left out.
+
+    Args:
+        request: What to ask for.
+        properties_as_array: Send ``JobProperties`` as an array of one-pair objects,
+            as the v10 text describes it (keyfactor-command.md 1.2).
+    """
+    body: dict[str, Any] = {
+        "KeystoreId": request.keystore_id,
+        "SubjectName": request.subject_name,
+        "AgentGuid": request.agent_guid,
+        "Alias": request.alias,
+    }
+    properties = dict(request.job_properties)
+    if properties:
+        pairs = [{name: value} for name, value in properties.items()]
+        body["JobProperties"] = pairs if properties_as_array else properties
+    optional = {
+        "CertificateAuthority": request.certificate_authority,
+        "CertificateTemplate": request.certificate_template,
+        "SANs": None if request.sans is None else dict(request.sans),
+        "EnrollmentPatternId": request.enrollment_pattern_id,
+    }
+    body.update({name: v for name, v in optional.items() if v is not None})
+    return body

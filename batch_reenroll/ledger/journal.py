@@ -1,0 +1,109 @@
+"""The journal: one canonical JSON line for everything that happened, chained.
+
+Each line holds, as ``prev``, the SHA-256 of the line before it; the head of the
+journal is the SHA-256 of its last line. Whoever changes, drops, adds or reorders a
+line breaks the chain from there on.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from batch_reenroll.campaign.rows import Fence, Move
+from batch_reenroll.text import canonical_json, rfc3339, sha256_hex, visible
+
+#: First link of every journal's chain.
+GENESIS_PREV = "0" * 64
+
+#: Longest text of somebody else's that a journal line holds, in characters.
+_NOTE_LIMIT = 2048
+
+
+def move_line(move: Move, *, row_id: str, store_id: str, seq: int, prev: str) -> str:
+    """Return the journal's line for a move: canonical JSON, chained by ``prev``.
+
+    Args:
+        move: What happened.
+        row_id: The row's id.
+        store_id: Its store's GUID.
+        seq: Number of the line in its campaign, from 0.
+        prev: SHA-256 of the line before, or 64 zeros for the first.
+    """
+    line: dict[str, Any] = {
+        "at": rfc3339(move.at),
+        "event": "move",
+        "from": str(move.origin),
+        "prev": prev,
+        "row": move.row_no,
+        "row_id": row_id,
+        "seq": seq,
+        "store": store_id,
+        "to": str(move.target),
+    }
+    if move.reason is not None:
+        line["reason"] = str(move.reason)
+    if move.message:
+        line["message"] = visible(move.message, _NOTE_LIMIT)
+    changes = {k: _plain(v) for k, v in move.changes.items() if k != "before"}
+    if changes:
+        line["set"] = changes
+    if move.note:
+        line["note"] = dict(move.note)
+    return canonical_json(line)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Fence):
+        return value.as_json()
+    return rfc3339(value) if isinstance(value, datetime) else value
+
+
+def event_line(
+    event: str, at: datetime, detail: Mapping[str, Any], *, seq: int, prev: str
+) -> str:
+    """Return the journal's line for something that happened to the whole campaign."""
+    return canonical_json(
+        {**detail, "at": rfc3339(at), "event": event, "prev": prev, "seq": seq}
+    )
+
+
+class JournalTail:
+    """The tail of one campaign's journal, inside one transaction."""
+
+    def __init__(self, writer: sqlite3.Connection, number: int) -> None:
+        self._writer = writer
+        self._number = number
+        record = writer.execute(
+            "SELECT journal_length, journal_head FROM campaign WHERE no = ?", (number,)
+        ).fetchone()
+        self._seq = int(record[0])
+        self._head = record[1] or GENESIS_PREV
+        self._lines: list[tuple[int, int, str]] = []
+
+    def add_move(self, move: Move, *, row_id: str, store_id: str) -> None:
+        """Add the line of one move."""
+        self._add(
+            move_line(
+                move, row_id=row_id, store_id=store_id, seq=self._seq, prev=self._head
+            )
+        )
+
+    def add_event(self, event: str, at: datetime, detail: dict[str, Any]) -> None:
+        """Add a line about the whole campaign."""
+        self._add(event_line(event, at, detail, seq=self._seq, prev=self._head))
+
+    def _add(self, line: str) -> None:
+        self._lines.append((self._number, self._seq, line))
+        self._seq += 1
+        self._head = sha256_hex(line)
+
+    def save(self) -> None:
+        """Write the added lines and the new head."""
+        self._writer.executemany("INSERT INTO journal VALUES (?, ?, ?)", self._lines)
+        self._writer.execute(
+            "UPDATE campaign SET journal_length = ?, journal_head = ? WHERE no = ?",
+            (self._seq, self._head, self._number),
+        )

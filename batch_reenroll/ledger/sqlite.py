@@ -1,0 +1,472 @@
+"""The SQLite ledger: one file, one writer, every commit on disk before it counts.
+
+WAL with ``synchronous=FULL``: a commit that returned survives power loss. Batches
+make FULL free (measured, see DESIGN.md). Writers start with ``BEGIN IMMEDIATE``: a
+deferred transaction that reads and then writes fails at once in WAL when another
+writer was faster, whatever the timeout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from batch_reenroll.campaign.lifecycle import OPEN, OUTCOMES, State
+from batch_reenroll.campaign.record import Campaign, PlannedRow
+from batch_reenroll.campaign.rows import Move, Row
+from batch_reenroll.errors import (
+    IllegalMove,
+    LedgerError,
+    LedgerVersionMismatch,
+    LedgerWriteFailed,
+    StoreInFlight,
+    UsageError,
+)
+from batch_reenroll.ledger.codec import (
+    SETTABLE,
+    campaign_value,
+    encode,
+    row_value,
+)
+from batch_reenroll.ledger.intake import genesis, insert_campaign, insert_rows
+from batch_reenroll.ledger.journal import JournalTail
+from batch_reenroll.ledger.schema import (
+    APPLICATION_ID,
+    IS_UNRESOLVED,
+    LEGAL_MOVES,
+    SCHEMA_VERSION,
+    TABLES,
+)
+
+_BUSY_TIMEOUT_S = 10.0
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's exceptions into ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as exc:
+        hint = "free space or restore write access, then resume the campaign"
+        message = f"the ledger {path} refused a write: {exc}"
+        raise LedgerWriteFailed(message, hint=hint) from exc
+    except sqlite3.DatabaseError as exc:
+        message = f"the ledger {path} cannot be used: {exc}"
+        raise LedgerError(message, hint="is it a batch-reenroll ledger?") from exc
+
+
+class SqliteLedger:
+    """A ledger in one SQLite file.
+
+    Synchronous. Writes go through one connection, which :class:`GroupCommit` uses from
+    one thread at a time; reads go through another.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        """Open the ledger, making it where it does not exist and ``create`` is set.
+
+        Raises:
+            UsageError: There is none, or its folder cannot be used.
+            LedgerVersionMismatch: A newer version wrote it.
+            LedgerError: The file is not a ledger.
+            LedgerWriteFailed: It cannot be written.
+        """
+        self.path = path
+        if not create and not path.exists():
+            message = f"there is no ledger at {path}"
+            raise UsageError(message, hint="name it with --ledger sqlite:///FILE")
+        self._writer = self._connect()
+        try:
+            with _translated(path):
+                self._prepare()
+            self._reader = self._connect()
+        except BaseException:
+            self._writer.close()
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                self.path,
+                timeout=_BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        except sqlite3.OperationalError as exc:
+            message = f"the ledger {self.path} cannot be opened: {exc}"
+            raise UsageError(message, hint="check --ledger and its folder") from exc
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    def _prepare(self) -> None:
+        writer = self._writer
+        version = int(writer.execute("PRAGMA user_version").fetchone()[0])
+        if version > SCHEMA_VERSION:
+            message = (
+                f"the ledger {self.path} has schema {version}; "
+                f"this version knows {SCHEMA_VERSION}"
+            )
+            raise LedgerVersionMismatch(message, hint="use the newer batch-reenroll")
+        if version == SCHEMA_VERSION:
+            application = int(writer.execute("PRAGMA application_id").fetchone()[0])
+            if application != APPLICATION_ID:
+                message = f"{self.path} is a database of another program"
+                raise LedgerError(message, hint="name another file with --ledger")
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("PRAGMA synchronous = FULL")
+        writer.execute("PRAGMA foreign_keys = ON")
+        if version == 0:
+            self._create()
+
+    def _create(self) -> None:
+        writer = self._writer
+        # A second process may create it at the same moment: look again inside.
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            if int(writer.execute("PRAGMA user_version").fetchone()[0]) == 0:
+                self._refuse_foreign()
+                for statement in _statements(TABLES):
+                    writer.execute(statement)
+                writer.executemany("INSERT INTO legal_move VALUES (?, ?)", LEGAL_MOVES)
+            writer.execute("COMMIT")
+        except BaseException:
+            writer.execute("ROLLBACK")
+            raise
+
+    def _refuse_foreign(self) -> None:
+        if self._writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            message = f"{self.path} is a database of another program"
+            raise LedgerError(message, hint="name another file with --ledger")
+
+    def close(self) -> None:
+        """Close both connections."""
+        self._reader.close()
+        self._writer.close()
+
+    def __enter__(self) -> SqliteLedger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- campaigns ---------------------------------------------------------------
+
+    def create(
+        self,
+        campaign: Campaign,
+        rows: Iterable[PlannedRow],
+        *,
+        at: datetime,
+        digests: Callable[[], tuple[str, str]],
+        confirm: Callable[[int], None] = lambda _: None,
+    ) -> Campaign:
+        """Write a campaign with all its rows, or nothing.
+
+        Args:
+            campaign: What is known before the rows have been read.
+            rows: Streamed; an exception it raises leaves the ledger as it was.
+            at: Now, aware.
+            digests: Called after the last row: manifest and plan SHA-256.
+            confirm: Called with the number of rows before anything is kept; raising
+                leaves the ledger as it was.
+
+        Returns:
+            The campaign as written.
+
+        Raises:
+            UsageError: The campaign id is taken.
+            LedgerWriteFailed: Disk full or read-only.
+        """
+        with _translated(self.path), self._transaction():
+            taken = self._writer.execute(
+                "SELECT 1 FROM campaign WHERE campaign_id = ?", (campaign.campaign_id,)
+            ).fetchone()
+            if taken:
+                message = f"campaign {campaign.campaign_id} is in the ledger already"
+                raise UsageError(message, hint="resume it, or choose another id")
+            number = insert_campaign(self._writer, campaign)
+            n_rows, skipped = insert_rows(self._writer, number, campaign, rows, at)
+            confirm(n_rows)
+            manifest_sha256, plan_sha256 = digests()
+            created = replace(
+                campaign, manifest_sha256=manifest_sha256, plan_sha256=plan_sha256
+            )
+            self._writer.execute(
+                "UPDATE campaign SET manifest_sha256 = ?, plan_sha256 = ? WHERE no = ?",
+                (manifest_sha256, plan_sha256, number),
+            )
+            journal = JournalTail(self._writer, number)
+            journal.add_event("campaign_created", at, genesis(created, n_rows))
+            for move in skipped:
+                self._apply(number, move, journal)
+            journal.save()
+        return self.campaign(campaign.campaign_id)
+
+    def campaign(self, campaign_id: str) -> Campaign:
+        """Return one campaign.
+
+        Raises:
+            UsageError: There is none by that id; the hint names the newest.
+        """
+        record = self._reader.execute(
+            "SELECT * FROM campaign WHERE campaign_id = ?", (campaign_id,)
+        ).fetchone()
+        if record is None:
+            known = ", ".join(self.campaign_ids()[:5])
+            hint = f"known: {known}" if known else "the ledger holds no campaign"
+            message = f"there is no campaign {campaign_id!r} in {self.path}"
+            raise UsageError(message, hint=hint)
+        return campaign_value(record, self._tally(record["no"]))
+
+    def campaign_ids(self) -> list[str]:
+        """Return the ids of all campaigns, newest first."""
+        found = self._reader.execute(
+            "SELECT campaign_id FROM campaign ORDER BY no DESC"
+        )
+        return [record[0] for record in found]
+
+    def _tally(self, number: int) -> dict[State, int]:
+        found = self._reader.execute(
+            "SELECT state, n FROM tally WHERE campaign = ? AND n > 0", (number,)
+        )
+        return {State(state): n for state, n in found}
+
+    def open_stores(self, command_url: str) -> frozenset[str]:
+        """Return stores with an unresolved submission in any campaign."""
+        found = self._reader.execute(
+            "SELECT keystore_id FROM row INDEXED BY one_unresolved_per_store "  # noqa: S608
+            f"WHERE command_url = ? AND {IS_UNRESOLVED}",
+            (command_url,),
+        )
+        return frozenset(record[0] for record in found)
+
+    # -- one campaign ------------------------------------------------------------
+
+    def number(self, campaign_id: str) -> int:
+        """Return the campaign's internal number."""
+        record = self._reader.execute(
+            "SELECT no FROM campaign WHERE campaign_id = ?", (campaign_id,)
+        ).fetchone()
+        if record is None:
+            message = f"there is no campaign {campaign_id!r} in {self.path}"
+            raise UsageError(message)
+        return int(record[0])
+
+    def rows_in(self, number: int, states: Iterable[State]) -> Iterator[Row]:
+        """Yield rows that stand at any of ``states``, in manifest order."""
+        wanted = [str(state) for state in states]
+        marks = ", ".join("?" * len(wanted))
+        found = self._reader.execute(
+            f"SELECT * FROM row WHERE campaign = ? AND state IN ({marks}) "  # noqa: S608
+            "ORDER BY row_no",
+            (number, *wanted),
+        )
+        return map(row_value, found)
+
+    def waiting(self, number: int) -> Iterator[tuple[int, str, str, str]]:
+        """Yield (row_no, orchestrator GUID, machine, path) of each pending row."""
+        found = self._reader.execute(
+            "SELECT row_no, agent_id, client_machine, store_path FROM row "
+            "WHERE campaign = ? AND state = 'pending' ORDER BY row_no",
+            (number,),
+        )
+        return map(tuple, found)
+
+    def row(self, number: int, row_no: int) -> Row:
+        """Return one row."""
+        record = self._reader.execute(
+            "SELECT * FROM row WHERE campaign = ? AND row_no = ?", (number, row_no)
+        ).fetchone()
+        return row_value(record)
+
+    def records(self, number: int) -> Iterator[sqlite3.Row]:
+        """Yield every row's database record in manifest order, for reports."""
+        return iter(
+            self._reader.execute(
+                "SELECT * FROM row WHERE campaign = ? ORDER BY row_no", (number,)
+            )
+        )
+
+    def journal(self, number: int) -> Iterator[str]:
+        """Yield the journal's lines in order."""
+        found = self._reader.execute(
+            "SELECT line FROM journal WHERE campaign = ? ORDER BY seq", (number,)
+        )
+        return (record[0] for record in found)
+
+    # -- for the status display ---------------------------------------------------
+
+    def ended_since(self, number: int, window_s: float) -> int:
+        """Return how many rows ended in the last ``window_s`` seconds."""
+        record = self._reader.execute(
+            "SELECT count(*) FROM journal, json_each(?) AS final "
+            "WHERE campaign = ? AND json_extract(line, '$.to') = final.value "
+            "AND json_extract(line, '$.at') >= "
+            "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) ",
+            (
+                json.dumps([str(state) for state in OUTCOMES]),
+                number,
+                f"-{window_s} seconds",
+            ),
+        ).fetchone()
+        return int(record[0])
+
+    def longest_queues(self, number: int, limit: int) -> list[dict[str, Any]]:
+        """Return the orchestrators with most rows that have not ended."""
+        marks = ", ".join(f"'{state}'" for state in sorted(OPEN))
+        found = self._reader.execute(
+            "SELECT orchestrator, count(*) AS n FROM row "  # noqa: S608
+            f"WHERE campaign = ? AND state IN ({marks}) "
+            "GROUP BY orchestrator ORDER BY n DESC, orchestrator LIMIT ?",
+            (number, limit),
+        )
+        return [{"orchestrator": name, "rows": n} for name, n in found]
+
+    def causes(
+        self, number: int, states: Iterable[State]
+    ) -> Iterator[tuple[str | None, str | None, int]]:
+        """Yield (reason code, message, rows) of the rows at ``states``."""
+        wanted = [str(state) for state in states]
+        marks = ", ".join("?" * len(wanted))
+        found = self._reader.execute(
+            "SELECT reason_code, message, count(*) FROM row "  # noqa: S608
+            f"WHERE campaign = ? AND state IN ({marks}) GROUP BY 1, 2",
+            (number, *wanted),
+        )
+        return map(tuple, found)
+
+    # -- writes --------------------------------------------------------------------
+
+    def apply(
+        self,
+        number: int,
+        moves: Sequence[Move],
+        requests: Mapping[str, int] | None = None,
+    ) -> list[LedgerError | None]:
+        """Write a batch of moves with their journal lines in one transaction.
+
+        Args:
+            number: The campaign's number.
+            moves: In order.
+            requests: Requests sent so far by kind, kept with the batch; None keeps
+                what is there.
+
+        Returns:
+            One entry per move, same order: None where it was written, or why not.
+            A refused move changes nothing and stops no other.
+
+        Raises:
+            LedgerWriteFailed: Nothing of the batch was written.
+        """
+        with _translated(self.path), self._transaction():
+            journal = JournalTail(self._writer, number)
+            results = [self._apply(number, move, journal) for move in moves]
+            journal.save()
+            if requests is not None:
+                self._writer.execute(
+                    "UPDATE campaign SET requests = ? WHERE no = ?",
+                    (json.dumps(dict(requests)), number),
+                )
+        return results
+
+    def _apply(self, number: int, move: Move, tail: JournalTail) -> LedgerError | None:
+        keys = tuple(move.changes)
+        if not SETTABLE.issuperset(keys):
+            message = f"no move sets {sorted(set(keys) - SETTABLE)}"
+            return IllegalMove(message)
+        values = [encode(move.changes[key]) for key in keys]
+        sets = "".join(f', "{key}" = ?' for key in keys)
+        if move.message is not None:
+            sets += ", message = ?"
+            values.append(move.message)
+        try:
+            found = self._writer.execute(
+                f"UPDATE row SET state = ?, reason_code = ?{sets} "  # noqa: S608
+                "WHERE campaign = ? AND row_no = ? AND state = ? "
+                "RETURNING row_id, keystore_id",
+                (
+                    str(move.target),
+                    str(move.reason) if move.reason else None,
+                    *values,
+                    number,
+                    move.row_no,
+                    str(move.origin),
+                ),
+            ).fetchall()
+        except sqlite3.IntegrityError as exc:
+            return _refusal(move, exc)
+        if not found:
+            message = f"row {move.row_no} does not stand at {move.origin}"
+            return IllegalMove(message)
+        row_id, store_id = found[0]
+        tail.add_move(move, row_id=row_id, store_id=store_id)
+        return None
+
+    def record_event(
+        self,
+        number: int,
+        event: str,
+        at: datetime,
+        *,
+        detail: dict[str, Any],
+        columns: dict[str, Any],
+    ) -> None:
+        """Write a journal line about the whole campaign, and columns with it.
+
+        Args:
+            number: The campaign's number.
+            event: Its name: ``run_started``, ``run_ended``, …
+            at: When, aware.
+            detail: What the journal says of it.
+            columns: Columns of table ``campaign`` to set, names from our own code.
+        """
+        sets = ", ".join(f"{key} = ?" for key in columns)
+        with _translated(self.path), self._transaction():
+            journal = JournalTail(self._writer, number)
+            journal.add_event(event, at, detail)
+            journal.save()
+            if columns:
+                self._writer.execute(
+                    f"UPDATE campaign SET {sets} WHERE no = ?",  # noqa: S608
+                    (*columns.values(), number),
+                )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._writer.execute("COMMIT")
+        except BaseException:
+            # A full disk may already have rolled the transaction back.
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+
+
+def _refusal(move: Move, exc: sqlite3.IntegrityError) -> LedgerError:
+    text = str(exc)
+    if "keystore_id" in text:
+        message = (
+            f"row {move.row_no}: another campaign in this ledger has an unresolved "
+            "submission for the store"
+        )
+        return StoreInFlight(message)
+    message = f"row {move.row_no} may not go {move.origin} → {move.target}: {text}"
+    return IllegalMove(message)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script; ``executescript`` would commit first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,161 @@
+"""Which files a report has, in which order, and the digest of each.
+
+Pure: rows and journal come in as passes, bytes go out in chunks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from batch_reenroll.report.advice import Explains
+from batch_reenroll.report.facts import CampaignFacts, ReportInput
+from batch_reenroll.report.groups import grouped
+from batch_reenroll.report.junit import junit
+from batch_reenroll.report.markdown import markdown
+from batch_reenroll.report.page import PageInput, page
+from batch_reenroll.report.sets import FAILURE, REMAINING, SUCCESS
+from batch_reenroll.report.sheets import manifest, results
+from batch_reenroll.report.summary import summary, summary_bytes
+from batch_reenroll.report.survey import survey
+from batch_reenroll.text import visible
+
+#: The files of a report, in the order they are made.
+FILES = (
+    "results.csv",
+    "success.csv",
+    "failure.csv",
+    "remaining.csv",
+    "events.jsonl",
+    "summary.json",
+    "junit.xml",
+    "report.md",
+    "report.html",
+    "evidence.json",
+)
+
+_LINES_PER_CHUNK = 500
+#: A reason code: plain text, or a member of the campaign's ``StrEnum``.
+Code = TypeVar("Code", bound=str)
+
+
+def render(
+    report: ReportInput, explanations: Mapping[Code, Explains] | None = None
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Yield each file's name and its bytes in chunks, ``evidence.json`` last.
+
+    Take every file's chunks to the end before asking for the next file: the evidence
+    digests them as they pass. Memory stays bounded; rows are passed over six times.
+
+    Args:
+        report: What to write.
+        explanations: Meaning and advice by reason code, for the page.
+
+    Raises:
+        ValueError: A row has an outcome that is none of the twelve.
+        RuntimeError: A file was asked for before the chunks of the last were taken.
+    """
+    meters: dict[str, _Meter] = {}
+    known = {str(code): found for code, found in (explanations or {}).items()}
+    for name, chunks in _files(report, known, meters):
+        if any(not meter.ended for meter in meters.values()):
+            message = f"{name} was asked for before the file before it was read"
+            raise RuntimeError(message)
+        meters[name] = _Meter(chunks)
+        yield name, meters[name]
+
+
+def _files(
+    report: ReportInput,
+    explanations: Mapping[str, Explains],
+    meters: Mapping[str, _Meter],
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    facts = report.facts
+    found = survey(report.rows(), facts.input_columns)
+    counts, groups = found.counts(), grouped(found)
+    yield "results.csv", results(facts, report.rows(), None)
+    yield "success.csv", results(facts, report.rows(), frozenset(SUCCESS))
+    yield "failure.csv", manifest(facts, report.rows(), frozenset(FAILURE))
+    yield "remaining.csv", manifest(facts, report.rows(), frozenset(REMAINING))
+    yield "events.jsonl", _journal(report.journal())
+    yield "summary.json", (summary_bytes(summary(facts, counts, groups)),)
+    yield "junit.xml", junit(facts, counts, report.rows())
+    yield "report.md", markdown(facts, counts, groups)
+    yield (
+        "report.html",
+        page(
+            PageInput(
+                facts=facts,
+                counts=counts,
+                survey=found,
+                groups=groups,
+                digests={name: meter.sha256 for name, meter in meters.items()},
+                explanations=explanations,
+            )
+        ),
+    )
+    yield "evidence.json", (_evidence(facts, meters),)
+
+
+class _Meter:
+    """Chunks on their way to a file, counted and digested as they pass, once."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._digest = hashlib.sha256()
+        self.n_bytes = 0
+        self.ended = False
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what has passed, 64 hex digits."""
+        return self._digest.hexdigest()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self._digest.update(chunk)
+            self.n_bytes += len(chunk)
+            yield chunk
+        self.ended = True
+
+
+def _journal(lines: Iterable[str]) -> Iterator[bytes]:
+    chunk: list[str] = []
+    for line in lines:
+        chunk.append(line + "\n")
+        if len(chunk) >= _LINES_PER_CHUNK:
+            yield "".join(chunk).encode("utf-8", "backslashreplace")
+            chunk = []
+    yield "".join(chunk).encode("utf-8", "backslashreplace")
+
+
+def _evidence(facts: CampaignFacts, meters: Mapping[str, _Meter]) -> bytes:
+    said = {
+        key: visible(str(getattr(facts, key)), 2_000)
+        for key in (
+            "campaign_id",
+            "manifest_name",
+            "manifest_sha256",
+            "plan_sha256",
+            "journal_head",
+            "tool_version",
+            "operator",
+            "host",
+            "requested_by",
+            "approved_by",
+            "ticket",
+            "reason",
+            "written_at",
+        )
+    }
+    value = {
+        "version": 1,
+        **said,
+        "files": {
+            name: {"sha256": meter.sha256, "bytes": meter.n_bytes}
+            for name, meter in meters.items()
+        },
+    }
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()

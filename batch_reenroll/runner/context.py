@@ -1,0 +1,265 @@
+"""What the loops of one run share: rows in flight, limits, and the wish to stop.
+
+Every change of a row goes through :meth:`Context.advance`: first the ledger, then
+memory. One loop owns a row at a time: ``submit.py`` until it is answered, then
+``track.py`` until its job has ended, then ``verify.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from batch_reenroll.campaign.board import JobBoard
+from batch_reenroll.campaign.budget import Breaker, Tally
+from batch_reenroll.campaign.lanes import Lanes
+from batch_reenroll.campaign.lifecycle import OUTCOMES, UNRESOLVED, State
+from batch_reenroll.campaign.pace import Pace
+from batch_reenroll.campaign.rows import Decision, Row
+from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.campaign.verdict import Stop
+from batch_reenroll.runner.ports import Clock, Command, Ledger
+
+_ENDS = frozenset(OUTCOMES)
+
+
+async def happens(event: asyncio.Event, timeout_s: float | None) -> None:
+    """Return when ``event`` is set, or after ``timeout_s`` seconds (None = never)."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+
+
+async def surely(write: Awaitable[None]) -> None:
+    """Await ``write`` to its end, however often the caller is cancelled meanwhile.
+
+    One ``shield`` protects against the first cancellation only. The cancellation is
+    raised once the write is done.
+    """
+    task = asyncio.ensure_future(write)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+        except Exception:  # noqa: BLE001 - raised by task.result() below
+            break
+    task.result()
+    if cancelled is not None:
+        raise cancelled
+
+
+def place_number(agent_id: str, machine: str, path: str) -> int:
+    """Return the lane's 63-bit number of a place.
+
+    A collision only makes two rows wait for each other.
+    """
+    text = f"{agent_id}\0{machine.casefold()}\0{path.casefold()}".encode()
+    return (zlib.crc32(text) << 31) ^ (zlib.adler32(text) & 0x7FFFFFFF)
+
+
+@dataclass(slots=True)
+class Tracked:
+    """A row in flight, with its clock in monotonic seconds of this process."""
+
+    row: Row
+    answered_s: float
+    rivals_until_s: float
+    running_s: float | None = None
+
+
+@dataclass(slots=True)
+class Health:
+    """Whether Command answers.
+
+    Attributes:
+        failures: Reads that failed in a row.
+        away_since_s: When the first of them failed, or None while Command answers.
+        cause: What the last one said.
+    """
+
+    failures: int = 0
+    away_since_s: float | None = None
+    cause: str = ""
+
+    def answered(self) -> bool:
+        """Note a good answer; return whether Command had been away."""
+        was_away = self.away_since_s is not None
+        self.failures, self.away_since_s, self.cause = 0, None, ""
+        return was_away
+
+    def failed(self, now_s: float, cause: str) -> None:
+        """Note a request that got no useful answer."""
+        self.failures += 1
+        self.cause = cause
+        if self.away_since_s is None:
+            self.away_since_s = now_s
+
+
+@dataclass(slots=True)
+class Context:
+    """One run of one campaign. Owned by the event loop; nothing here blocks.
+
+    Attributes:
+        settings: Limits and times.
+        command, ledger, clock: The ports.
+        roll: Returns a uniform sample in [0, 1).
+        lanes, pace, board: Decisions about order, speed and jobs.
+        rows: Rows in flight by number.
+        tally: Rows ended, all runs of the campaign.
+        standing: Rows by state, for the progress display.
+        breakers: By orchestrator GUID.
+        stop, stop_message: Why feeding ended, or None.
+    """
+
+    settings: RunSettings
+    command: Command
+    ledger: Ledger
+    clock: Clock
+    roll: Callable[[], float]
+    lanes: Lanes
+    pace: Pace
+    board: JobBoard = field(default_factory=JobBoard)
+    rows: dict[int, Tracked] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+    standing: dict[State, int] = field(default_factory=dict)
+    breakers: dict[str, Breaker] = field(default_factory=dict)
+    health: Health = field(default_factory=Health)
+    waited_from_s: dict[int, float] = field(default_factory=dict)
+    stop: Stop | None = None
+    stop_message: str = ""
+    stopped_s: float = 0.0
+    posts_accepted: int = 0
+    posts_forbidden: int = 0
+    throttled_since_s: float | None = None
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _verify: Callable[[Tracked], None] = lambda _: None
+
+    def on_verify(self, start: Callable[[Tracked], None]) -> None:
+        """Hand rows whose job has ended to ``start``."""
+        self._verify = start
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no row is in flight and none will be."""
+        return not self.lanes.held and (self.is_stopping or not self.lanes.waiting)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no further row may be sent."""
+        return self.stop is not None
+
+    def request_stop(self, stop: Stop, message: str = "") -> None:
+        """Stop feeding; the first reason stays, unless a graver one comes."""
+        if self.stop is None or _GRAVITY.index(stop) < _GRAVITY.index(self.stop):
+            self.stop, self.stop_message = stop, message
+            self.stopped_s = self.clock.monotonic()
+        self.notify()
+
+    def notify(self) -> None:
+        """Wake whoever waits for a change."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    @property
+    def change(self) -> asyncio.Event:
+        """The next change. Take it *before* looking, or a change may be missed."""
+        return self._changed
+
+    async def advance(self, tracked: Tracked, decision: Decision) -> None:
+        """Write the decision to the ledger, then act on it in memory."""
+        move = decision.move(tracked.row, self.clock.now_utc())
+        await surely(self.ledger.move(move))
+        origin, tracked.row = tracked.row.state, tracked.row.moved(move)
+        self._count(origin, tracked.row.state)
+        self._settle(tracked, decision)
+
+    async def advance_unsent(self, row_no: int, decision: Decision) -> None:
+        """End a row that was never taken from its lane."""
+        row = await self.ledger.row(row_no)
+        await surely(self.ledger.move(decision.move(row, self.clock.now_utc())))
+        self._count(row.state, decision.target)
+
+    def _settle(self, tracked: Tracked, decision: Decision) -> None:
+        row, target = tracked.row, decision.target
+        now_s = self.clock.monotonic()
+        if target is State.RUNNING and tracked.running_s is None:
+            tracked.running_s = now_s
+        elif target is State.VERIFYING:
+            self.lanes.release_slot(row.row_no)
+            self._verify(tracked)
+        elif target is State.PENDING:
+            self.leave(tracked)
+            self.lanes.give_back(row.row_no, not_before_s=now_s)
+        elif target in _ENDS:
+            self.leave(tracked)
+            self.lanes.finish(row.row_no)
+            self._judge(row, decision)
+        self.notify()
+
+    def enter(self, tracked: Tracked) -> None:
+        """Start tracking a row."""
+        self.rows[tracked.row.row_no] = tracked
+        self.board.watch(tracked.row)
+
+    def leave(self, tracked: Tracked) -> None:
+        """Stop tracking a row."""
+        if self.rows.pop(tracked.row.row_no, None) is not None:
+            self.board.unwatch(tracked.row)
+
+    def _count(self, origin: State, target: State) -> None:
+        self.standing[origin] = self.standing.get(origin, 0) - 1
+        self.standing[target] = self.standing.get(target, 0) + 1
+
+    def _judge(self, row: Row, decision: Decision) -> None:
+        self.tally.add(decision.target)
+        breaker = self.breakers.setdefault(
+            row.agent_id, Breaker(self.settings.breaker_failures)
+        )
+        if breaker.record(decision.target, decision.reason):
+            self.lanes.close(row.agent_id)
+        failures, tried = self.tally.failures, self.tally.tried
+        limit, least = self.settings.budget, self.settings.budget_min_rows
+        if limit.exceeded(failures, tried, min_rows=least):
+            self.request_stop(
+                Stop.BUDGET,
+                f"{failures} of {tried} rows failed; "
+                f"the budget is {self.settings.budget_limit}",
+            )
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return what a progress display shows."""
+        return {
+            "states": {state: n for state, n in self.standing.items() if n},
+            "rate_per_s": self.pace.rate_per_s,
+            "pace_cause": self.pace.cause,
+            "in_flight": self.lanes.in_flight,
+            "waiting": self.lanes.waiting,
+            "away_since_s": self.health.away_since_s,
+            "away_cause": self.health.cause,
+            "stop": self.stop,
+            "breakers": sum(b.cause is not None for b in self.breakers.values()),
+        }
+
+    def with_command(self) -> list[Tracked]:
+        """Return rows that the tracker owns: answered or in doubt, job not ended."""
+        return [t for t in self.rows.values() if t.row.state in _TRACKED]
+
+
+_TRACKED = UNRESOLVED - {State.SUBMITTING, State.VERIFYING}
+
+#: The graver reason to stop wins (the order of design.md's exit codes).
+_GRAVITY = (
+    Stop.LEDGER,
+    Stop.NOT_AUTHORISED,
+    Stop.UNREACHABLE,
+    Stop.SIGTERM,
+    Stop.SIGINT,
+    Stop.OPERATOR,
+    Stop.BUDGET,
+)

@@ -1,0 +1,64 @@
+"""Reading what a plan needs: stores, types and orchestrators, by the page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from batch_reenroll.campaign.board import JobBoard
+from batch_reenroll.campaign.nouns import Page
+from batch_reenroll.campaign.plan import Directory
+from batch_reenroll.runner.ports import Command
+
+T = TypeVar("T")
+
+#: Keyfactor's own scripts use up to 5,000 here (keyfactor-command.md 2.1).
+PAGE_ROWS = 1000
+
+
+async def read_directory(command: Command) -> Directory:
+    """Return all stores, types and orchestrators that the account may see.
+
+    Raises:
+        CommandError: One of the lists could not be read.
+    """
+    directory = Directory()
+    for kind in await command.store_types():
+        directory.types[kind.store_type] = kind
+    orchestrators = await _every(
+        lambda page: command.orchestrators(page=page, limit=PAGE_ROWS)
+    )
+    directory.orchestrators = {agent.agent_id: agent for agent in orchestrators}
+    directory.add_stores(
+        await _every(lambda page: command.stores(page=page, limit=PAGE_ROWS))
+    )
+    return directory
+
+
+async def read_board(command: Command) -> JobBoard:
+    """Return the jobs that wait or run now, to see which stores are taken.
+
+    Of JobHistory only the newest page is read: a job still running behind a thousand
+    newer ones is found by the run's own looks.
+
+    Raises:
+        CommandError: One of the lists could not be read.
+    """
+    board = JobBoard()
+    jobs = await _every(lambda page: command.scheduled_jobs(page=page, limit=PAGE_ROWS))
+    board.see_scheduled(jobs, 0.0)
+    newest = await command.job_history(page=1, limit=PAGE_ROWS)
+    board.see_history(newest.items, 0.0)
+    return board
+
+
+async def _every(fetch: Callable[[int], Awaitable[Page[T]]]) -> list[T]:
+    """Return the items of all pages. A server may give fewer than asked for."""
+    found: list[T] = []
+    number = 0
+    while True:
+        number += 1
+        page = await fetch(number)
+        found.extend(page.items)
+        if not page.items or (page.total is not None and len(found) >= page.total):
+            return found

@@ -1,0 +1,220 @@
+"""One run of one campaign: what starts when, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from batch_reenroll.campaign.lanes import Lanes
+from batch_reenroll.campaign.lifecycle import OUTCOMES, State
+from batch_reenroll.campaign.pace import Pace
+from batch_reenroll.campaign.reasons import Reason
+from batch_reenroll.campaign.rows import Decision, Row
+from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.campaign.verdict import Stop
+from batch_reenroll.errors import LedgerError
+from batch_reenroll.runner.context import Context, Tracked, happens, place_number
+from batch_reenroll.runner.ports import Clock, Command, Ledger
+from batch_reenroll.runner.submit import feed
+from batch_reenroll.runner.track import Tracker, resume_floor
+from batch_reenroll.runner.verify import Verifier
+
+#: Bounds of the submit pool. A POST takes 0.2-0.3 s on a real Command
+#: (keyfactor-command.md 7), an inventory read the same: about one worker for each
+#: submission per second keeps the pace, and more than this costs CPU (DESIGN.md).
+_WORKERS_MIN, _WORKERS_MAX = 8, 128
+
+#: Stops after which Command cannot be asked any more: nothing is left to settle.
+_AT_ONCE = frozenset({Stop.LEDGER, Stop.NOT_AUTHORISED, Stop.UNREACHABLE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """How a run ended. ``stop`` is None when every row had its turn."""
+
+    stop: Stop | None
+    message: str
+
+
+class Run:
+    """Carries a campaign on from where its ledger says it stands.
+
+    Args:
+        settings: Limits and times.
+        command, ledger, clock: The ports.
+        roll: Returns a uniform sample in [0, 1).
+        standing: Rows by state as the ledger has them.
+        drain: A stop asked for by a person follows rows in flight to their end,
+            within the grace time, and not only lost answers.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: RunSettings,
+        command: Command,
+        ledger: Ledger,
+        clock: Clock,
+        roll: Callable[[], float],
+        standing: Mapping[State, int],
+        drain: bool = False,
+    ) -> None:
+        self._drain = drain
+        self._ctx = Context(
+            settings=settings,
+            command=command,
+            ledger=ledger,
+            clock=clock,
+            roll=roll,
+            lanes=Lanes(
+                max_in_flight=settings.max_in_flight,
+                per_orchestrator=settings.per_orchestrator,
+            ),
+            pace=Pace(
+                ceiling_per_s=settings.rate_per_s,
+                burst=settings.burst,
+                now_s=clock.monotonic(),
+            ),
+            standing=dict(standing),
+        )
+        for state in OUTCOMES:
+            self._ctx.tally.add(state, standing.get(state, 0))
+        self._tracker = Tracker(self._ctx)
+        self._verifier = Verifier(self._ctx)
+        self._ctx.on_verify(self._verifier.start)
+
+    def stop(self, stop: Stop, message: str = "") -> None:
+        """Ask for an orderly stop. May be called from a signal handler of the loop."""
+        self._ctx.request_stop(stop, message)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return what a progress display shows."""
+        return self._ctx.snapshot()
+
+    async def run(self) -> RunEnd:
+        """Go on until every row has ended or a stop is settled.
+
+        Raises:
+            LedgerError: The ledger refused a write; in-flight rows stay as written.
+        """
+        ctx = self._ctx
+        try:
+            await self._take_up()
+            if await self._tracker.first_look():
+                await self._work()
+        except BaseExceptionGroup as group:
+            refused = group.subgroup(LedgerError)
+            if refused is None:
+                raise
+            raise _first(refused) from group
+        if ctx.stop is None:
+            await self._close_lanes()
+        return RunEnd(stop=ctx.stop, message=ctx.stop_message)
+
+    async def _take_up(self) -> None:
+        """Load what waits, and what was in flight when the last process ended."""
+        ctx = self._ctx
+        for row in await ctx.ledger.unresolved():
+            await self._take_up_row(row)
+        self._tracker.floor_id = resume_floor(ctx.rows.values())
+        for row_no, agent_id, machine, path in await ctx.ledger.waiting():
+            ctx.lanes.add(row_no, agent_id, place_number(agent_id, machine, path))
+
+    async def _take_up_row(self, row: Row) -> None:
+        ctx = self._ctx
+        now_s = ctx.clock.monotonic()
+        tracked = Tracked(
+            row=row,
+            answered_s=now_s - self._age_s(row),
+            # What came while nobody looked may have come at any time.
+            rivals_until_s=now_s + ctx.settings.settle_s,
+            running_s=now_s if row.state is State.RUNNING else None,
+        )
+        place = place_number(row.agent_id, row.client_machine, row.store_path)
+        verifying = row.state is State.VERIFYING
+        ctx.lanes.resume(row.row_no, row.agent_id, place, slot=not verifying)
+        ctx.enter(tracked)
+        if verifying:
+            self._verifier.start(tracked)
+        elif row.state is State.SUBMITTING:
+            doubt = Decision(
+                target=State.IN_DOUBT,
+                reason=Reason.ANSWER_LOST,
+                message="the program ended between intent and answer",
+            )
+            await ctx.advance(tracked, doubt)
+
+    def _age_s(self, row: Row) -> float:
+        """Return how long ago the row was answered; 0 where only a doubt began."""
+        if row.submitted_at is None or row.state in (State.SUBMITTING, State.IN_DOUBT):
+            return 0.0
+        age = self._ctx.clock.now_utc() - row.submitted_at
+        return max(0.0, age.total_seconds())
+
+    async def _work(self) -> None:
+        ctx = self._ctx
+        rate = ctx.settings.rate_per_s
+        wanted = math.ceil(rate) + _WORKERS_MIN
+        n_workers = min(ctx.settings.max_in_flight, _WORKERS_MAX, wanted)
+        async with asyncio.TaskGroup() as tasks:
+            loops = [
+                tasks.create_task(feed(ctx, n_workers=n_workers), name="feed"),
+                tasks.create_task(self._tracker.run(), name="track"),
+                tasks.create_task(self._verifier.run(), name="verify"),
+            ]
+            await self._until_over()
+            for loop in loops:
+                loop.cancel()
+
+    async def _until_over(self) -> None:
+        """Return when every row has ended, or when a stop is settled or out of time."""
+        ctx = self._ctx
+        while not ctx.is_done:
+            change = ctx.change
+            timeout_s = None
+            if ctx.stop is not None and ctx.stop is not Stop.BUDGET:
+                left_s = ctx.stopped_s + ctx.settings.grace_s - ctx.clock.monotonic()
+                if left_s <= 0 or self._is_settled(ctx.stop):
+                    return
+                timeout_s = left_s
+            await happens(change, timeout_s)
+
+    def _is_settled(self, stop: Stop) -> bool:
+        """Return whether nothing is left that a stop should wait for."""
+        open_states = {State.PENDING, State.SUBMITTING}
+        if stop not in _AT_ONCE:
+            if self._drain:
+                return False
+            open_states.add(State.IN_DOUBT)
+        return not any(t.row.state in open_states for t in self._ctx.rows.values())
+
+    async def _close_lanes(self) -> None:
+        """End the rows that an open breaker kept from being sent."""
+        ctx = self._ctx
+        causes = {a: b.cause for a, b in ctx.breakers.items() if b.cause}
+        moves = [
+            ctx.advance_unsent(row_no, _kept_back(causes[agent_id]))
+            for row_no, agent_id, _, _ in await ctx.ledger.waiting()
+            if agent_id in causes
+        ]
+        await asyncio.gather(*moves)
+
+
+def _kept_back(cause: str) -> Decision:
+    return Decision(
+        target=State.NOT_ATTEMPTED,
+        reason=Reason.BREAKER_OPEN,
+        message=f"the orchestrator's breaker is open: {cause}",
+    )
+
+
+def _first(group: BaseExceptionGroup[LedgerError]) -> LedgerError:
+    """Return the first leaf of the group: the others are its consequences."""
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    assert isinstance(leaf, LedgerError)  # noqa: S101 - subgroup() kept only these
+    return leaf

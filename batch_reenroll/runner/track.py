@@ -1,0 +1,211 @@
+"""The tracker: sweeps over Command's job lists that advance many rows at once.
+
+One look reads ScheduledJobs, then JobHistory newest first down to a floor: what a look
+begun a settle time ago had already seen. Jobs below the floor that have not ended are
+asked for by id, in batches. So the cost of a look depends on what is new, not on how
+many rows are in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from batch_reenroll.campaign.correlate import Timing, decide
+from batch_reenroll.campaign.nouns import ScheduledJob
+from batch_reenroll.campaign.pace import backoff_s
+from batch_reenroll.campaign.verdict import Stop
+from batch_reenroll.errors import CommandError, NotAuthorised
+from batch_reenroll.runner.context import Context, Tracked, happens
+from batch_reenroll.runner.ports import MAX_JOB_IDS
+
+#: Rows asked for in one page. Keyfactor's own scripts use 1,000 here
+#: (keyfactor-command.md 2.1); the server may give fewer.
+PAGE_ROWS = 1000
+
+#: Pages of one list after which a look is given up as endless.
+_MAX_PAGES = 10_000
+
+_RETRY_BASE_S = 1.0
+_RETRY_CAP_S = 60.0
+
+
+@dataclass(slots=True)
+class Tracker:
+    """Looks at Command's job lists and moves rows accordingly."""
+
+    ctx: Context
+    floor_id: int | None = None
+    _seen: deque[tuple[float, int]] = field(default_factory=deque)
+
+    async def first_look(self) -> bool:
+        """Look until one look succeeds; return False where a stop came first.
+
+        Without a complete look there is no fence, and without a fence no submission.
+        """
+        while not self.ctx.is_stopping:
+            if await self._try_look():
+                return True
+            await self._rest()
+        return False
+
+    async def run(self) -> None:
+        """Look every poll interval until every row has ended or a stop is settled."""
+        ctx = self.ctx
+        while not ctx.is_done:
+            began_s = ctx.clock.monotonic()
+            if await self._try_look():
+                await self._move_rows()
+                until_s = began_s + ctx.settings.poll_interval_s
+                await self._sleep_until(until_s)
+            else:
+                await self._rest()
+
+    async def _sleep_until(self, until_s: float) -> None:
+        """Sleep until then, or until nothing is left to follow."""
+        ctx = self.ctx
+        while True:
+            change = ctx.change
+            left_s = until_s - ctx.clock.monotonic()
+            if left_s <= 0 or ctx.is_done:
+                return
+            await happens(change, left_s)
+
+    async def _rest(self) -> None:
+        ctx = self.ctx
+        failures = max(1, ctx.health.failures)
+        wait_s = backoff_s(
+            failures, roll=ctx.roll(), base_s=_RETRY_BASE_S, cap_s=_RETRY_CAP_S
+        )
+        await self._sleep_until(ctx.clock.monotonic() + wait_s)
+
+    async def _try_look(self) -> bool:
+        ctx = self.ctx
+        try:
+            await self._look()
+        except NotAuthorised as exc:
+            ctx.request_stop(Stop.NOT_AUTHORISED, exc.message)
+            return False
+        except CommandError as exc:
+            now_s = ctx.clock.monotonic()
+            ctx.health.failed(now_s, exc.message)
+            away_s = now_s - (ctx.health.away_since_s or now_s)
+            if away_s > ctx.settings.unreachable_timeout_s:
+                ctx.request_stop(Stop.UNREACHABLE, exc.message)
+            return False
+        if ctx.health.answered():
+            ctx.notify()
+        return True
+
+    async def _look(self) -> None:
+        ctx = self.ctx
+        began_s = ctx.clock.monotonic()
+        certain = await self._look_at_scheduled(began_s)
+        await self._look_at_history(began_s)
+        await self._look_at_stragglers(began_s)
+        if certain:
+            ctx.board.finish_look(began_s)
+        self._lower_floor(began_s)
+
+    async def _look_at_scheduled(self, began_s: float) -> bool:
+        """Read waiting jobs; return whether none can have been missed.
+
+        A list that shrinks between two pages can hide a job that moved up from the
+        second to the first. Then the orchestrators with rows in doubt are read again,
+        each alone and in one page.
+        """
+        ctx = self.ctx
+        jobs, pages = await self._scheduled(None)
+        certain = pages == 1
+        if not certain:
+            certain = True
+            for agent_id in sorted({t.row.agent_id for t in ctx.with_command()}):
+                more, agent_pages = await self._scheduled(agent_id)
+                jobs.update(more)
+                certain = certain and agent_pages == 1
+        ctx.board.see_scheduled(jobs.values(), began_s)
+        return certain
+
+    async def _scheduled(
+        self, agent_id: str | None
+    ) -> tuple[dict[str, ScheduledJob], int]:
+        jobs: dict[str, ScheduledJob] = {}
+        for number in range(1, _MAX_PAGES):
+            page = await self.ctx.command.scheduled_jobs(
+                page=number, limit=PAGE_ROWS, agent_id=agent_id
+            )
+            jobs.update((job.job_id, job) for job in page.items)
+            if not page.items or (page.total is not None and len(jobs) >= page.total):
+                # An empty page past the first only says that the first was all.
+                return jobs, number if page.items else max(1, number - 1)
+        return jobs, _MAX_PAGES
+
+    async def _look_at_history(self, began_s: float) -> None:
+        ctx = self.ctx
+        floor_id = self.floor_id
+        n_read = 0
+        for number in range(1, _MAX_PAGES):
+            page = await ctx.command.job_history(page=number, limit=PAGE_ROWS)
+            ctx.board.see_history(page.items, began_s)
+            n_read += len(page.items)
+            lowest = min((record.history_id for record in page.items), default=0)
+            if not page.items or floor_id is None or lowest <= floor_id:
+                return
+            if page.total is not None and n_read >= page.total:
+                return
+
+    async def _look_at_stragglers(self, began_s: float) -> None:
+        """Ask by id for jobs that a sweep down to the floor does not reach."""
+        ctx = self.ctx
+        board = ctx.board
+        wanted = set(board.unfinished(self.floor_id or 0))
+        for tracked in ctx.with_command():
+            job_id = tracked.row.job_id
+            if job_id and not board.is_waiting(job_id) and not board.latest(job_id):
+                wanted.add(job_id)
+        for group in _batches(sorted(wanted)):
+            page = await ctx.command.job_history(page=1, limit=PAGE_ROWS, job_ids=group)
+            board.see_history(page.items, began_s)
+
+    def _lower_floor(self, began_s: float) -> None:
+        """Remember this look, and set the floor for the next.
+
+        A row of JobHistory may become visible a little after one with a higher id, so
+        the floor is what a look begun a settle time ago had seen.
+        """
+        self._seen.append((began_s, self.ctx.board.high_id))
+        horizon_s = self.ctx.clock.monotonic() - self.ctx.settings.settle_s
+        while len(self._seen) > 1 and self._seen[1][0] <= horizon_s:
+            self._seen.popleft()
+        oldest_s, high_id = self._seen[0]
+        if oldest_s <= horizon_s or self.floor_id is None:
+            self.floor_id = high_id
+
+    async def _move_rows(self) -> None:
+        ctx = self.ctx
+        now_s = ctx.clock.monotonic()
+        moves = []
+        for tracked in ctx.with_command():
+            timing = Timing(
+                now_s=now_s,
+                answered_s=tracked.answered_s,
+                rivals_until_s=tracked.rivals_until_s,
+                running_s=tracked.running_s,
+            )
+            decision = decide(tracked.row, ctx.board, timing, ctx.settings)
+            if decision is not None:
+                moves.append(ctx.advance(tracked, decision))
+        if moves:
+            await asyncio.gather(*moves)
+
+
+def resume_floor(rows: Iterable[Tracked]) -> int | None:
+    """Return how far back the first look of a resumed run must read, or None."""
+    fences = [t.row.fence.history_id for t in rows if t.row.fence is not None]
+    return min(fences, default=None)
+
+
+def _batches(items: list[str]) -> Iterable[list[str]]:
+    return (items[at : at + MAX_JOB_IDS] for at in range(0, len(items), MAX_JOB_IDS))

@@ -1,0 +1,99 @@
+"""The verifier: rows whose job has ended, until the inventory shows the proof."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from dataclasses import dataclass, field
+from typing import Any
+
+from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.campaign.nouns import InventoryCertificate, JobResult
+from batch_reenroll.campaign.proof import proven
+from batch_reenroll.campaign.reasons import Reason
+from batch_reenroll.campaign.rows import Decision
+from batch_reenroll.campaign.verdict import Stop
+from batch_reenroll.errors import CommandError, NotAuthorised
+from batch_reenroll.runner.context import Context, Tracked, happens
+from batch_reenroll.text import visible
+
+#: Inventory reads at one time: they are the cheapest of reads, but one a row.
+_READS = 16
+
+
+@dataclass(slots=True)
+class Verifier:
+    """Rows that wait for their proof, soonest look first."""
+
+    ctx: Context
+    _due: list[tuple[float, int]] = field(default_factory=list)
+    _deadline_s: dict[int, float] = field(default_factory=dict)
+
+    def start(self, tracked: Tracked) -> None:
+        """Take over a row that has just moved to ``verifying``."""
+        row_no, now_s = tracked.row.row_no, self.ctx.clock.monotonic()
+        self._deadline_s[row_no] = now_s + self.ctx.settings.verify_timeout_s
+        heapq.heappush(self._due, (now_s, row_no))
+
+    async def run(self) -> None:
+        """Look at stores as they fall due; never returns, ends by cancellation."""
+        reads = asyncio.Semaphore(_READS)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                change = self.ctx.change
+                now_s = self.ctx.clock.monotonic()
+                while self._due and self._due[0][0] <= now_s:
+                    _, row_no = heapq.heappop(self._due)
+                    tasks.create_task(self._one(row_no, reads), name=f"verify {row_no}")
+                wait_s = self._due[0][0] - now_s if self._due else None
+                await happens(change, wait_s)
+
+    async def _one(self, row_no: int, reads: asyncio.Semaphore) -> None:
+        tracked = self.ctx.rows[row_no]
+        try:
+            async with reads:
+                inventory = await self.ctx.command.inventory(tracked.row.store_id)
+        except NotAuthorised as exc:
+            self.ctx.request_stop(Stop.NOT_AUTHORISED, exc.message)
+            return
+        except CommandError as exc:
+            await self._not_yet(tracked, Reason.INVENTORY_UNREADABLE, exc.message)
+            return
+        found = proven(tracked.row, inventory)
+        if found is None:
+            await self._not_yet(
+                tracked,
+                Reason.INVENTORY_UNCHANGED,
+                "the inventory does not show a new certificate",
+            )
+            return
+        del self._deadline_s[row_no]
+        await self.ctx.advance(tracked, self._proven(found))
+
+    def _proven(self, found: InventoryCertificate) -> Decision:
+        changes: dict[str, Any] = {
+            "alias_after": visible(found.alias, 512),
+            "thumbprint_after": found.thumbprint,
+            "not_after_after": found.not_after,
+            "verified_at": self.ctx.clock.now_utc(),
+        }
+        return Decision(target=State.VERIFIED, reason=Reason.ROTATED, changes=changes)
+
+    async def _not_yet(self, tracked: Tracked, reason: Reason, message: str) -> None:
+        """Look again later, or end the row unproven at its deadline."""
+        row_no, now_s = tracked.row.row_no, self.ctx.clock.monotonic()
+        deadline_s = self._deadline_s[row_no]
+        if now_s < deadline_s:
+            again_s = min(deadline_s, now_s + self.ctx.settings.poll_interval_s)
+            heapq.heappush(self._due, (again_s, row_no))
+            self.ctx.notify()
+            return
+        del self._deadline_s[row_no]
+        waited = f"{message} after {self.ctx.settings.verify_timeout_s:g} s"
+        if tracked.row.job_result == JobResult.SUCCESS:
+            decision = Decision(target=State.SUCCEEDED, reason=reason, message=waited)
+        else:
+            decision = Decision(
+                target=State.UNKNOWN, reason=Reason.JOB_RESULT_UNKNOWN, message=waited
+            )
+        await self.ctx.advance(tracked, decision)

@@ -1,0 +1,133 @@
+"""The embedded Command as one pure state machine over an explicit clock.
+
+No asyncio, no files, no clock of its own: requests and results come in with the time
+at which they come, and :meth:`Core.next_event_at` says when to look again. Times are
+seconds since the epoch and never go back.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from batch_reenroll.sandbox.agenda import Agenda
+from batch_reenroll.sandbox.api import Api
+from batch_reenroll.sandbox.exchange import (
+    ApiError,
+    Request,
+    Response,
+    error_response,
+    http_date,
+)
+from batch_reenroll.sandbox.faults import JobFaults
+from batch_reenroll.sandbox.fleet import Fleet
+from batch_reenroll.sandbox.identity import Identity, sign_in
+from batch_reenroll.sandbox.orchestration import Orchestration
+from batch_reenroll.sandbox.policy import CaPolicy
+from batch_reenroll.sandbox.settings import Settings
+from batch_reenroll.sandbox.works import Hands, InlineHands, StoreWorks, WorkResult
+from batch_reenroll.sandbox.world import LogSink, World
+
+
+def _discard(_entry: dict[str, object]) -> None:
+    """Log nothing."""
+
+
+class Core:
+    """The embedded Command.
+
+    Args:
+        fleet: Stores and orchestrators.
+        works: Lays stores out, and does the jobs unless ``hands`` are given.
+        started_at: The beginning.
+        settings: How it behaves.
+        policy: What the CA issues.
+        identities: Who may call.
+        hands: Takes the work orders; None = they are carried out at once.
+        job_faults: Scripted ends of jobs.
+        session, last_history_id: See :class:`~batch_reenroll.sandbox.world.World`.
+        log: Takes the entries of the sandbox's own log.
+
+    Attributes:
+        world: The state, for tests and drivers to look at.
+        job_faults: May be set at any time.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        works: StoreWorks,
+        *,
+        started_at: float,
+        settings: Settings | None = None,
+        policy: CaPolicy | None = None,
+        identities: tuple[Identity, ...] = (),
+        hands: Hands | None = None,
+        job_faults: JobFaults | None = None,
+        session: int = 0,
+        last_history_id: int = 0,
+        log: LogSink = _discard,
+    ) -> None:
+        self.job_faults = job_faults or JobFaults()
+        self.world = World(
+            fleet,
+            settings or Settings(),
+            policy or CaPolicy(),
+            works,
+            started_at=started_at,
+            session=session,
+            last_history_id=last_history_id,
+            log=log,
+        )
+        self._identities = identities
+        self._agenda = Agenda()
+        self._orchestration = Orchestration(
+            self.world, self._agenda, hands or InlineHands(works), self.job_faults
+        )
+        self._api = Api(self.world, self._orchestration)
+        self._requests = 0
+        self._orchestration.begin()
+
+    def advance(self, now: float) -> None:
+        """Do everything that is due up to ``now``; an earlier ``now`` does nothing."""
+        while (due := self._agenda.next_at()) is not None and due <= now:
+            self.world.now = max(self.world.now, due)
+            self._agenda.run_next()
+        self.world.now = max(self.world.now, now)
+
+    def next_event_at(self) -> float | None:
+        """Return when something happens by itself, or None when nothing will."""
+        return self._agenda.next_at()
+
+    def deliver(self, order_id: int, result: WorkResult, now: float) -> None:
+        """Take the result of a work order that was not carried out at once."""
+        self.advance(now)
+        self._orchestration.deliver(order_id, result, self.world.now)
+
+    def handle(self, request: Request, now: float) -> Response:
+        """Return the answer to ``request``, after all that is due before it.
+
+        Never raises for what a request holds: bad input is a 4xx answer.
+        """
+        self.advance(now)
+        self._requests += 1
+        try:
+            caller = sign_in(request, self._identities)
+            response = self._api.answer(request, caller)
+        except ApiError as exc:
+            response = error_response(exc)
+        return Response(
+            status=response.status,
+            headers=(*response.headers, *self._common_headers().items()),
+            body=response.body,
+        )
+
+    def _common_headers(self) -> Mapping[str, str]:
+        """Return the headers of every answer (keyfactor-command.md 2.5)."""
+        seed = f"{self.world.fleet.plan.seed}:{self._requests}"
+        return {
+            "Date": http_date(self.world.now),
+            "X-Keyfactor-Product-Version": self.world.settings.product_version,
+            "X-Keyfactor-Correlation-Id": str(uuid.uuid5(uuid.NAMESPACE_OID, seed)),
+            "Api-Supported-Versions": "1.0, 2.0",
+        }

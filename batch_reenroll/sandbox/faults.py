@@ -1,0 +1,250 @@
+"""Scripted misbehaviour: which request or job meets which fault.
+
+Nothing here is plain random: a rule counts what it matches, or draws from a generator
+of its own that a seed starts. The same script and the same requests give the same
+faults.
+
+A fault file is a JSON object::
+
+    {"requests": [{"match": {"method": "POST", "path": "/Reenrollment"},
+                   "nth": 3, "times": 2,
+                   "action": {"status": 503, "retry_after_s": 2}}],
+     "jobs": [{"store_id": "…", "times": 1, "result": 4, "message": "disk full"}]}
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from batch_reenroll.sandbox.exchange import Request, SandboxError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Which requests a rule is about; every given condition must hold.
+
+    Attributes:
+        method: Upper-case method, or empty for any.
+        path: Text the path must contain, in any case; empty for any.
+        contains: Text the target or the body must contain (a store id, say), any case.
+    """
+
+    method: str = ""
+    path: str = ""
+    contains: str = ""
+
+    def fits(self, request: Request) -> bool:
+        """Return whether ``request`` is meant."""
+        if self.method and request.method != self.method.upper():
+            return False
+        target = request.target.lower()
+        if self.path.lower() not in target.partition("?")[0]:
+            return False
+        wanted = self.contains.lower()
+        return wanted in target or wanted.encode() in request.body.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What happens to a request. Delays are in seconds.
+
+    Attributes:
+        status: Answer with this instead of the true answer.
+        processed: With ``status``: the request is carried out all the same.
+        headers: Added to the answer.
+        retry_after_s: Adds Retry-After as seconds.
+        retry_after_date_s: Adds Retry-After as the HTTP date so many seconds away.
+        delay_s: Wait before the request is looked at.
+        delay_after_s: Wait after it was carried out, before the answer leaves.
+        drop: Close the connection ``before`` it is carried out, or ``after``.
+        truncate_bytes: Send only so many bytes of the body, then close.
+    """
+
+    status: int | None = None
+    processed: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    retry_after_s: int | None = None
+    retry_after_date_s: int | None = None
+    delay_s: float = 0.0
+    delay_after_s: float = 0.0
+    drop: Literal["before", "after"] | None = None
+    truncate_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.status is not None and not 200 <= self.status <= 599:
+            raise SandboxError(f"fault: status {self.status} is not 200 to 599")
+        if self.drop not in (None, "before", "after"):
+            raise SandboxError("fault: drop must be 'before' or 'after'")
+        numbers = (self.delay_s, self.delay_after_s, self.truncate_bytes or 0)
+        if min(numbers) < 0:
+            raise SandboxError("fault: delays and truncate_bytes must be >= 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFault:
+    """One rule.
+
+    Attributes:
+        nth: The first matching request that is hit, 1-based.
+        times: How many from there on; None = all.
+        share: Hit only this share of them, (0, 1], drawn from a seeded generator.
+    """
+
+    match: Match = field(default_factory=Match)
+    nth: int = 1
+    times: int | None = 1
+    share: float = 1.0
+    action: Action
+
+    def __post_init__(self) -> None:
+        _check_counts(self.nth, self.times)
+        if not 0 < self.share <= 1:
+            raise SandboxError("fault: share must be in (0, 1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFault:
+    """The next jobs of a store end with this result instead of doing their work.
+
+    Attributes:
+        store_id: GUID, or empty for any store.
+        kind: ``Reenrollment`` or ``Inventory``.
+        nth, times: As in :class:`RequestFault`, over the tries of matching jobs.
+        result: 0, 2, 3 or 4. 2 is a job that says it succeeded and changed nothing.
+    """
+
+    store_id: str = ""
+    kind: str = "Reenrollment"
+    nth: int = 1
+    times: int | None = 1
+    result: int = 4
+    message: str = "The job failed by script"
+
+    def __post_init__(self) -> None:
+        if self.result not in (0, 2, 3, 4):
+            raise SandboxError("fault: a job's result must be 0, 2, 3 or 4")
+        _check_counts(self.nth, self.times)
+
+
+def _check_counts(nth: int, times: int | None) -> None:
+    if nth < 1 or (times is not None and times < 1):
+        raise SandboxError("fault: nth and times must be >= 1")
+
+
+class _Counter:
+    """Counts matches of one rule and says which are hit."""
+
+    def __init__(self, nth: int, times: int | None, share: float, seed: str) -> None:
+        self._nth, self._times, self._share = nth, times, share
+        self._rng = random.Random(seed)  # noqa: S311 - reproducible, no secret
+        self._seen = 0
+
+    def hit(self) -> bool:
+        self._seen += 1
+        late = self._times is not None and self._seen >= self._nth + self._times
+        if self._seen < self._nth or late:
+            return False
+        return self._share == 1 or self._rng.random() < self._share
+
+
+class RequestFaults:
+    """Decides the fault of each request; the first rule that hits counts."""
+
+    def __init__(self, rules: Iterable[RequestFault] = (), *, seed: int = 0) -> None:
+        self._seed = seed
+        self._rules: list[tuple[RequestFault, _Counter]] = []
+        self.set(rules)
+
+    def set(self, rules: Iterable[RequestFault]) -> None:
+        """Replace all rules; their counting starts anew."""
+        self._rules = [
+            (rule, _Counter(rule.nth, rule.times, rule.share, f"{self._seed}:{n}"))
+            for n, rule in enumerate(rules)
+        ]
+
+    def next_for(self, request: Request) -> Action | None:
+        """Return the fault that ``request`` meets, or None."""
+        for rule, counter in self._rules:
+            if rule.match.fits(request) and counter.hit():
+                return rule.action
+        return None
+
+
+class JobFaults:
+    """Decides the scripted end of each try; the first rule that hits counts."""
+
+    def __init__(self, rules: Iterable[JobFault] = ()) -> None:
+        self._rules: list[tuple[JobFault, _Counter]] = []
+        self.set(rules)
+
+    def set(self, rules: Iterable[JobFault]) -> None:
+        """Replace all rules; their counting starts anew."""
+        self._rules = [
+            (rule, _Counter(rule.nth, rule.times, 1.0, "")) for rule in rules
+        ]
+
+    def next_for(self, store_id: str, kind: str) -> JobFault | None:
+        """Return the scripted end of this try, or None."""
+        for rule, counter in self._rules:
+            if rule.kind != kind or rule.store_id.lower() not in ("", store_id):
+                continue
+            if counter.hit():
+                return rule
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultScript:
+    """Everything a fault file holds."""
+
+    requests: tuple[RequestFault, ...] = ()
+    jobs: tuple[JobFault, ...] = ()
+
+
+R = TypeVar("R")
+
+
+def load_faults(path: Path) -> FaultScript:
+    """Return the script in the JSON file ``path``.
+
+    Raises:
+        SandboxError: It cannot be read or holds an unknown key or value.
+    """
+    try:
+        data = json.loads(path.read_bytes())
+        if not isinstance(data, dict) or not set(data) <= {"requests", "jobs"}:
+            raise SandboxError(f"{path}: expected an object with requests and jobs")
+        return FaultScript(
+            requests=tuple(_request_fault(item) for item in data.get("requests", ())),
+            jobs=tuple(_build(JobFault, item) for item in data.get("jobs", ())),
+        )
+    except OSError as exc:
+        raise SandboxError(f"{path}: {exc.strerror}") from exc
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise SandboxError(f"{path}: not a fault script: {exc}") from exc
+
+
+def _request_fault(item: Any) -> RequestFault:
+    if not isinstance(item, dict):
+        raise SandboxError("fault: each request fault must be an object")
+    if "action" not in item:
+        raise SandboxError("fault: each request fault needs an action")
+    parts = dict(item)
+    parts["match"] = _build(Match, parts.get("match", {}))
+    parts["action"] = _build(Action, parts["action"])
+    return _build(RequestFault, parts)
+
+
+def _build(kind: type[R], item: Any) -> R:
+    """Make a ``kind`` of a JSON object, naming keys that it does not have."""
+    if not isinstance(item, dict):
+        raise SandboxError(f"fault: {kind.__name__} must be an object")
+    known = {spec.name for spec in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(item) - known):
+        raise SandboxError(f"fault: unknown key {unknown[0]!r} in {kind.__name__}")
+    return kind(**item)

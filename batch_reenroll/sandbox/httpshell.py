@@ -1,0 +1,81 @@
+"""The HTTP shell: aiohttp requests in, core requests out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from batch_reenroll.sandbox.exchange import Request, Response
+from batch_reenroll.sandbox.frontdoor import FrontDoor
+
+
+class HttpShell:
+    """One aiohttp handler for every path.
+
+    Args:
+        door: Faults, core and log.
+        now: The server's clock, seconds since the epoch.
+        changed: Called after each request, when events may have been entered.
+    """
+
+    def __init__(
+        self, door: FrontDoor, *, now: Callable[[], float], changed: Callable[[], None]
+    ) -> None:
+        self._door = door
+        self._now = now
+        self._changed = changed
+
+    async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, or close its connection when the script says so."""
+        request = Request(
+            method=incoming.method.upper(),
+            target=incoming.raw_path,
+            headers={name.lower(): value for name, value in incoming.headers.items()},
+            body=await self._body(incoming),
+        )
+        action = self._door.admit(request)
+        if action.delay_s:
+            await asyncio.sleep(action.delay_s)
+        reply = self._door.answer(request, action, self._now())
+        self._changed()
+        if action.delay_after_s:
+            await asyncio.sleep(action.delay_after_s)
+        if reply.response is None:
+            return self._cut(incoming)
+        if reply.send_bytes is not None:
+            return await self._truncated(incoming, reply.response, reply.send_bytes)
+        return web.Response(
+            status=reply.response.status,
+            headers=reply.response.headers,
+            body=reply.response.body,
+        )
+
+    async def _body(self, incoming: web.BaseRequest) -> bytes:
+        """Return the body, cut one byte beyond the core's limit, which refuses it."""
+        limit = self._door.core.world.settings.body_max_bytes + 1
+        body = bytearray()
+        async for chunk in incoming.content.iter_any():
+            body += chunk
+            if len(body) >= limit:
+                break
+        return bytes(body[:limit])
+
+    @staticmethod
+    def _cut(incoming: web.BaseRequest) -> web.StreamResponse:
+        if incoming.transport is not None:
+            incoming.transport.abort()
+        return web.Response(status=500)  # nobody is there to read it
+
+    @staticmethod
+    async def _truncated(
+        incoming: web.BaseRequest, response: Response, n_bytes: int
+    ) -> web.StreamResponse:
+        stream = web.StreamResponse(status=response.status, headers=response.headers)
+        stream.content_length = len(response.body)
+        await stream.prepare(incoming)
+        await stream.write(response.body[:n_bytes])
+        if incoming.transport is not None:
+            incoming.transport.close()
+        return stream

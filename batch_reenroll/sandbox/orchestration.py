@@ -1,0 +1,274 @@
+"""What orchestrators do in time: ask for work, run jobs one after another, report.
+
+The life of a job: created (ScheduledJobs) → handed out at a heartbeat → started (out
+of ScheduledJobs, a JobHistory row appears) → ended in place → perhaps put back.
+
+undocumented: a job that an orchestrator was given but has not begun stays in
+ScheduledJobs. The agent protocol has the orchestrator fetch each job's configuration
+when its turn comes, and only then is there a JobHistoryId; until then the job can be
+withdrawn (``JobCancelled``), so it counts as scheduled. ``history_lag_s`` opens a gap.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from batch_reenroll.sandbox.agenda import Agenda
+from batch_reenroll.sandbox.exchange import iso_time
+from batch_reenroll.sandbox.faults import JobFaults
+from batch_reenroll.sandbox.state import (
+    INVENTORY,
+    REENROLLMENT,
+    HistoryRow,
+    Job,
+    Orchestrator,
+    Result,
+    Status,
+    Store,
+    Wish,
+)
+from batch_reenroll.sandbox.works import (
+    Enrolled,
+    Hands,
+    Inventoried,
+    InventoryOrder,
+    Order,
+    ReenrollOrder,
+    WorkFailed,
+    WorkResult,
+)
+from batch_reenroll.sandbox.world import World
+
+#: When the daily inventory of every store runs, hours UTC.
+NIGHTLY_HOUR = 2
+
+
+class Orchestration:
+    """Moves the jobs of one world along."""
+
+    def __init__(
+        self, world: World, agenda: Agenda, hands: Hands, faults: JobFaults
+    ) -> None:
+        self._world = world
+        self._agenda = agenda
+        self._hands = hands
+        self._faults = faults
+        self._order_ids = count(1)
+        self._open: dict[int, HistoryRow] = {}
+
+    def begin(self) -> None:
+        """Enter the first heartbeats and the first nightly inventory."""
+        world = self._world
+        for agent in world.orchestrators.values():
+            if agent.plan.online:
+                first = agent.plan.phase * world.settings.heartbeat_s
+                self._agenda.at(world.started_at + first, self._beats(agent))
+        if world.settings.nightly_inventory:
+            self._agenda.at(next_nightly_at(world.started_at), self._nightly)
+
+    def _beats(self, agent: Orchestrator) -> _Heartbeat:
+        return _Heartbeat(self, agent)
+
+    def heartbeat(self, agent: Orchestrator, now: float) -> None:
+        """Let ``agent`` show itself and take all its scheduled jobs."""
+        agent.last_seen = now
+        self._world.hand_out(agent, now)
+        self._start_next(agent, now)
+        beat_s = self._world.settings.heartbeat_s
+        self._agenda.at(now + beat_s, self._beats(agent))
+
+    def schedule(self, store: Store, wish: Wish, by: str, now: float) -> Job:
+        """Create a reenrollment job.
+
+        undocumented: a second one for a store that has one pending is a second job;
+        the choice that shows a client's duplicates.
+        """
+        job = Job(
+            job_id=self._world.new_job_id(),
+            kind=REENROLLMENT,
+            store=store,
+            requested_at=now,
+            by=by,
+            wish=wish,
+        )
+        self._world.put_scheduled(job)
+        self._log_created(job, now)
+        return job
+
+    def _nightly(self, now: float) -> None:
+        world = self._world
+        for job in world.recurring:
+            agent = world.orchestrators[job.store.plan.agent_id]
+            if agent.plan.online:
+                agent.queue.append(job)
+        for agent in world.orchestrators.values():
+            self._start_next(agent, now)
+        self._agenda.at(next_nightly_at(now), self._nightly)
+
+    def _start_next(self, agent: Orchestrator, now: float) -> None:
+        if agent.busy or not agent.queue:
+            return
+        job = agent.queue.popleft()
+        self._world.drop_scheduled(job)
+        agent.busy = True
+        job.tries += 1
+        row = self._world.open_row(job, agent, now)
+        self._log(
+            "job_started",
+            now,
+            job,
+            history_id=row.history_id,
+            agent=agent.plan.machine,
+            attempt=job.tries,
+        )
+        self._agenda.at(now + self._duration_s(row), lambda at: self._work(row, at))
+
+    def _duration_s(self, row: HistoryRow) -> float:
+        settings, rng = self._world.settings, self._world.rng
+        if row.job.kind == INVENTORY:
+            span_s = rng.uniform(settings.inventory_min_s, settings.inventory_max_s)
+        else:
+            span_s = rng.uniform(settings.job_min_s, settings.job_max_s)
+            span_s += settings.enroll_latency_s
+        return span_s * row.agent.plan.slowness
+
+    def _work(self, row: HistoryRow, now: float) -> None:
+        """Do what the job is for, at the end of its time."""
+        scripted = self._faults.next_for(row.job.store.store_id, row.job.kind)
+        if scripted is not None:
+            self._end(row, Result(scripted.result), scripted.message, now)
+            return
+        order = self._order(row, now)
+        if isinstance(order, str):
+            self._end(row, Result.FAILURE, order, now)
+            return
+        self._open[order.order_id] = row
+        result = self._hands.take(order)
+        if result is not None:
+            self.deliver(order.order_id, result, now)
+
+    def _order(self, row: HistoryRow, now: float) -> Order | str:
+        """Return the order for the job, or why Command refuses the CSR."""
+        store, wish = row.job.store, row.job.wish
+        self._world.inventory_of(store)  # a store is laid out before it is worked on
+        if wish is None:
+            return InventoryOrder(order_id=next(self._order_ids), store=store.plan)
+        chosen = self._world.policy.choose(wish.authority, wish.template)
+        if isinstance(chosen, str):
+            return chosen
+        return ReenrollOrder(
+            order_id=next(self._order_ids),
+            store=store.plan,
+            alias=wish.alias,
+            subject=wish.subject,
+            sans=wish.sans,
+            authority=chosen[0],
+            template=chosen[1],
+            at=now,
+            later_than=store.held_not_before,
+        )
+
+    def deliver(self, order_id: int, result: WorkResult, now: float) -> None:
+        """Take the result of an order; an unknown order is ignored."""
+        row = self._open.pop(order_id, None)
+        if row is None:
+            return
+        match result:
+            case Enrolled(certificate=leaf):
+                row.job.store.held_not_before = leaf.not_before
+                self._end(row, Result.SUCCESS, "", now, thumbprint=leaf.thumbprint)
+            case Inventoried(entries=entries):
+                row.job.store.inventory = entries
+                self._end(row, Result.SUCCESS, "", now)
+            case WorkFailed(message=message):
+                self._end(row, Result.FAILURE, message, now)
+
+    def _end(
+        self,
+        row: HistoryRow,
+        result: Result,
+        message: str,
+        now: float,
+        thumbprint: str | None = None,
+    ) -> None:
+        job, settings = row.job, self._world.settings
+        failed = result is Result.FAILURE and job.kind == REENROLLMENT
+        again = failed and job.tries <= settings.job_retry_count
+        row.ended_at = now
+        row.result = result
+        row.message = message
+        row.status = Status.COMPLETED_WILL_RETRY if again else Status.COMPLETED
+        self._log(
+            "job_ended",
+            now,
+            job,
+            history_id=row.history_id,
+            result=int(result),
+            status=int(row.status),
+            message=message,
+            **({"thumbprint": thumbprint} if thumbprint else {}),
+        )
+        if again:
+            job.not_before = now + settings.job_retry_delay_s
+            self._world.put_scheduled(job)
+        if result is Result.SUCCESS and job.kind == REENROLLMENT:
+            self._chain_inventory(row, now)
+        row.agent.busy = False
+        self._start_next(row.agent, now)
+
+    def _chain_inventory(self, row: HistoryRow, now: float) -> None:
+        """Hand the follow-up inventory out with the completion, as Command does."""
+        job = Job(
+            job_id=self._world.new_job_id(),
+            kind=INVENTORY,
+            store=row.job.store,
+            requested_at=now,
+            by="completion",
+        )
+        self._log_created(job, now)
+
+        def queue(at: float) -> None:
+            row.agent.queue.append(job)
+            self._start_next(row.agent, at)
+
+        self._agenda.at(now + self._world.settings.inventory_delay_s, queue)
+
+    def _log_created(self, job: Job, now: float) -> None:
+        wish = job.wish
+        extra = {"alias": wish.alias, "subject": wish.subject} if wish else {}
+        self._log("job_created", now, job, by=job.by, **extra)
+
+    def _log(self, event: str, now: float, job: Job, **more: object) -> None:
+        self._world.log(
+            {
+                "at": iso_time(now),
+                "event": event,
+                "job_id": job.job_id,
+                "job_type": job.job_type,
+                "store_id": job.store.store_id,
+                **more,
+            }
+        )
+
+
+class _Heartbeat:
+    """One heartbeat to come."""
+
+    __slots__ = ("_agent", "_orchestration")
+
+    def __init__(self, orchestration: Orchestration, agent: Orchestrator) -> None:
+        self._orchestration = orchestration
+        self._agent = agent
+
+    def __call__(self, now: float) -> None:
+        self._orchestration.heartbeat(self._agent, now)
+
+
+def next_nightly_at(now: float) -> float:
+    """Return the first 02:00 UTC after ``now``; both in seconds since the epoch."""
+    moment = datetime.fromtimestamp(now, UTC)
+    night = moment.replace(hour=NIGHTLY_HOUR, minute=0, second=0, microsecond=0)
+    if night <= moment:
+        night += timedelta(days=1)
+    return night.timestamp()

@@ -1,0 +1,136 @@
+"""Paging and query parameters, in both families of names.
+
+10.x calls them ``pq.queryString``, ``certificateStoreQuery.queryString`` and so on,
+11 and later ``QueryString``; all are taken, in any case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from urllib.parse import parse_qsl
+
+from batch_reenroll.sandbox.exchange import ApiError
+from batch_reenroll.sandbox.query import (
+    Context,
+    Field,
+    QueryError,
+    Scalar,
+    compile_query,
+)
+
+T = TypeVar("T")
+
+_PREFIXES = ("pq.", "certificatestorequery.", "cstquery.", "query.")
+_INTEGER = re.compile(r"\d{1,10}", re.ASCII)
+_INT32 = 2**31 - 1
+
+#: The two codes that are known (keyfactor-command.md 1.4, from a live server).
+BAD_SORT_FIELD = "0xA011004A"
+#: undocumented: every other code below is ours.
+BAD_QUERY = "0xA0110049"
+BAD_PARAMETER = "0xA0110003"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListParams:
+    """What a list endpoint was asked for; ``page`` is 1-based."""
+
+    query: str = ""
+    page: int = 1
+    limit: int = 50
+    sort_field: str = ""
+    descending: bool = False
+
+
+def read_params(raw_query: str, limit_max: int | None) -> ListParams:
+    """Return the parameters of a query string; unknown ones are ignored.
+
+    Raises:
+        ApiError: 400; a number is no number or out of range.
+    """
+    try:
+        pairs = parse_qsl(raw_query, keep_blank_values=True, max_num_fields=100)
+    except ValueError as exc:
+        raise ApiError(400, BAD_PARAMETER, "Too many query parameters.") from exc
+    given = {_bare(name): value for name, value in pairs}
+    limit = _number(given, "returnlimit", 50, 1, _INT32)
+    return ListParams(
+        query=given.get("querystring", ""),
+        page=_number(given, "pagereturned", 1, 1, _INT32),
+        limit=min(limit, limit_max or limit),
+        sort_field=given.get("sortfield", ""),
+        descending=_number(given, "sortascending", 0, 0, 1) == 1,
+    )
+
+
+def _bare(name: str) -> str:
+    lower = name.lower()
+    prefix = next((p for p in _PREFIXES if lower.startswith(p)), "")
+    return lower[len(prefix) :]
+
+
+def _number(
+    given: Mapping[str, str], name: str, default: int, low: int, high: int
+) -> int:
+    text = given.get(name, "").strip()
+    if not text:
+        return default
+    # undocumented: what Command does with numbers out of range; we refuse.
+    if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
+        raise ApiError(400, BAD_PARAMETER, f"Invalid value for {name}: {text[:40]}.")
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[T]):
+    """How one list is queried and sorted.
+
+    Attributes:
+        fields: By lower-case name, for QueryString.
+        sorts: By lower-case name, for SortField.
+        default_sort: A name in ``sorts``, or empty for the table's own order.
+    """
+
+    fields: Mapping[str, Field[T]]
+    sorts: Mapping[str, Callable[[T], Scalar]]
+    default_sort: str = ""
+
+    def select(
+        self, rows: Iterable[T], params: ListParams, context: Context
+    ) -> tuple[Sequence[T], int]:
+        """Return one page of the matching rows, and how many match.
+
+        Raises:
+            ApiError: 400; the query or the sort field is not understood.
+        """
+        try:
+            test = compile_query(params.query, self.fields, context)
+        except QueryError as exc:
+            raise ApiError(400, BAD_QUERY, f"Invalid query: {exc}.") from exc
+        name = (params.sort_field or self.default_sort).lower()
+        key = self.sorts.get(name)
+        if name and key is None:
+            message = f"Invalid sort field: {params.sort_field[:80]}."
+            raise ApiError(400, BAD_SORT_FIELD, message)
+        found = [row for row in rows if test(row)]
+        if key is not None:
+            found.sort(key=_nulls_last(key), reverse=params.descending)
+        elif params.descending:
+            found.reverse()
+        start = (params.page - 1) * params.limit
+        return found[start : start + params.limit], len(found)
+
+
+def _nulls_last(
+    key: Callable[[T], Scalar],
+) -> Callable[[T], tuple[bool, str | int | float | bool]]:
+    def order(row: T) -> tuple[bool, str | int | float | bool]:
+        value = key(row)
+        if value is None:
+            return True, 0
+        return False, value.casefold() if isinstance(value, str) else value
+
+    return order

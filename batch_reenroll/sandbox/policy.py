@@ -1,0 +1,82 @@
+"""What the embedded CA issues: its authorities and templates, as plain values.
+
+Shared by both ways of doing the work, so that a simulated CA and the real one refuse
+the same requests with the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class KeyKind(StrEnum):
+    """The key an orchestrator makes for a template."""
+
+    EC_P256 = "EC-P256"
+    RSA_2048 = "RSA-2048"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """One certificate template.
+
+    Attributes:
+        name: Short name, as requests give it.
+        key: Key type and size; the CA refuses any other.
+        validity_days: From issue to NotAfter, >= 1.
+        denial: Why the CA refuses every request for it, or an empty string.
+    """
+
+    name: str
+    key: KeyKind = KeyKind.EC_P256
+    validity_days: int = 90
+    denial: str = ""
+
+
+#: Issues what the fleet holds at the start.
+OLD_CA = r"ca01.example.com\Corp Issuing CA 1"
+#: Issues what replaces it.
+NEW_CA = r"ca01.example.com\Corp Issuing CA 2"
+
+WEB_SERVER = Template(name="WebServer")
+WEB_SERVER_RSA = Template(name="WebServerRSA2048", key=KeyKind.RSA_2048)
+BROKEN = Template(
+    name="Broken",
+    denial="Denied by policy module: the template Broken is closed for enrollment",
+)
+
+
+def _by_name(*templates: Template) -> Mapping[str, Template]:
+    return MappingProxyType({item.name.lower(): item for item in templates})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaPolicy:
+    """The authorities and templates that requests may name, in any case."""
+
+    authorities: tuple[str, ...] = (OLD_CA, NEW_CA)
+    templates: Mapping[str, Template] = field(
+        default_factory=lambda: _by_name(WEB_SERVER, WEB_SERVER_RSA, BROKEN)
+    )
+    default_authority: str = NEW_CA
+    default_template: str = WEB_SERVER.name
+
+    def choose(
+        self, authority: str | None, template: str | None
+    ) -> tuple[str, Template] | str:
+        """Return the authority and template to use, or why there is no certificate.
+
+        undocumented: the words of the refusal. That a wrong name fails in the job and
+        not in the POST is documented by Keyfactor's sample workflow.
+        """
+        wanted = (authority or self.default_authority).lower()
+        ca = next((ca for ca in self.authorities if ca.lower() == wanted), None)
+        if ca is None:
+            return f"Unable to find the certificate authority '{authority}'"
+        chosen = self.templates.get((template or self.default_template).lower())
+        if chosen is None:
+            return f"The template '{template}' is not available on {ca}"
+        return (ca, chosen) if not chosen.denial else chosen.denial

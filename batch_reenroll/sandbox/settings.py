@@ -1,0 +1,77 @@
+"""The knobs of the core: times, limits and dialect, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from batch_reenroll.sandbox.exchange import SandboxError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this Command behaves. Durations are in seconds, >= 0.
+
+    Attributes:
+        heartbeat_s: How often an orchestrator asks for work, > 0.
+        job_min_s, job_max_s: Range of a reenrollment's duration.
+        enroll_latency_s: What the CA adds to each reenrollment.
+        inventory_min_s, inventory_max_s: Range of an inventory's duration.
+        inventory_delay_s: From the end of a reenrollment until the orchestrator
+            queues the chained inventory.
+        history_lag_s: How long a job is in neither list: from the moment it leaves
+            ScheduledJobs until its JobHistory row can be seen.
+        job_retry_count: How often Command puts a failed reenrollment back.
+            undocumented: Command's default; we take 0.
+        job_retry_delay_s: How long it then waits.
+        nightly_inventory: Each store has a daily inventory schedule (02:00 UTC).
+        result_enums: How ``Result`` and ``Status`` are sent.
+        zone_suffix: Times end with ``Z``.
+        product_version: ``X-Keyfactor-Product-Version``.
+        return_limit_max: Largest page, or None for no cap (none is documented).
+        query_max_bytes: Longest query string; IIS answers 404 beyond 2,048.
+        body_max_bytes: Longest body. undocumented: where Command's limit lies.
+        job_properties_array: Take the array form of the v10 text as well.
+    """
+
+    heartbeat_s: float = 2.0
+    job_min_s: float = 0.05
+    job_max_s: float = 0.3
+    enroll_latency_s: float = 0.0
+    inventory_min_s: float = 0.01
+    inventory_max_s: float = 0.05
+    inventory_delay_s: float = 0.1
+    history_lag_s: float = 0.0
+    job_retry_count: int = 0
+    job_retry_delay_s: float = 5.0
+    nightly_inventory: bool = True
+    result_enums: Literal["int", "string"] = "int"
+    zone_suffix: bool = True
+    product_version: str = "25.4.1+5f0c1d3a"
+    return_limit_max: int | None = None
+    query_max_bytes: int = 2048
+    body_max_bytes: int = 1_048_576
+    job_properties_array: bool = False
+
+    def __post_init__(self) -> None:
+        faults = [
+            (not 0 < self.heartbeat_s <= 86_400, "heartbeat_s must be in (0, 86400]"),
+            (not 0 <= self.job_min_s <= self.job_max_s, "job seconds: 0 <= MIN <= MAX"),
+            (
+                not 0 <= self.inventory_min_s <= self.inventory_max_s,
+                "inventory seconds: 0 <= MIN <= MAX",
+            ),
+            (
+                min(self.enroll_latency_s, self.inventory_delay_s) < 0
+                or min(self.history_lag_s, self.job_retry_delay_s) < 0,
+                "durations must be >= 0",
+            ),
+            (self.job_retry_count < 0, "job_retry_count must be >= 0"),
+            (
+                self.return_limit_max is not None and self.return_limit_max < 1,
+                "return_limit_max must be >= 1",
+            ),
+        ]
+        wrong = [text for bad, text in faults if bad]
+        if wrong:
+            raise SandboxError("settings: " + "; ".join(wrong))

@@ -1,0 +1,94 @@
+"""Store works without keys: the same answers as the real ones, in microseconds.
+
+For simulation of thousands of campaigns. Deterministic: thumbprints and serials come
+from the store's id and a counter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from batch_reenroll.sandbox.fleet import PlannedStore
+from batch_reenroll.sandbox.names import BadSubject, parse_subject, render
+from batch_reenroll.sandbox.policy import OLD_CA
+from batch_reenroll.sandbox.storetypes import StoreFormat
+from batch_reenroll.sandbox.works import (
+    Certificate,
+    Enrolled,
+    Entry,
+    Inventoried,
+    InventoryOrder,
+    Order,
+    ReenrollOrder,
+    WorkFailed,
+    WorkResult,
+    alias_fault,
+    first_times,
+    issue_times,
+    san_fault,
+)
+
+
+class SimulatedWorks:
+    """Stores in memory."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[Entry, ...]] = {}
+        self._issued = 0
+
+    def lay_out(self, store: PlannedStore, *, at: float) -> tuple[Entry, ...]:
+        """Make the store's first certificate unless it has one; return its entries."""
+        held = self._held.get(store.store_id)
+        if held is None:
+            times = first_times(store, at)
+            first = self._issue(store, store.subject, OLD_CA, times)
+            held = (Entry(alias=store.alias, certificates=(first,)),)
+            self._held[store.store_id] = held
+        return held
+
+    def perform(self, order: Order) -> WorkResult:
+        """Carry ``order`` out at once."""
+        if isinstance(order, InventoryOrder):
+            held = self._held.get(order.store.store_id)
+            if held is None:
+                return WorkFailed(message=f"No store at {order.store.path}")
+            return Inventoried(entries=held)
+        return self._reenroll(order)
+
+    def _reenroll(self, order: ReenrollOrder) -> WorkResult:
+        fault = alias_fault(order.alias) or san_fault(order.sans)
+        if fault:
+            return WorkFailed(message=fault)
+        try:
+            leaf = self._issue(
+                order.store, order.subject, order.authority, issue_times(order)
+            )
+        except BadSubject as exc:
+            return WorkFailed(message=f"Unable to create a CSR: {exc}")
+        self._put(order.store, order.alias, leaf)
+        return Enrolled(certificate=leaf)
+
+    def _issue(
+        self, store: PlannedStore, subject: str, ca: str, times: tuple[float, float]
+    ) -> Certificate:
+        name = render(parse_subject(subject))
+        self._issued += 1
+        digest = hashlib.sha256(f"{store.store_id}:{self._issued}".encode())
+        return Certificate(
+            subject=name,
+            issuer=f"CN={ca.rpartition(chr(92))[2]}",
+            serial=f"{self._issued:038X}",
+            not_before=times[0],
+            not_after=times[1],
+            algorithm="sha256ECDSA",
+            thumbprint=digest.hexdigest()[:40].upper(),
+        )
+
+    def _put(self, store: PlannedStore, alias: str, leaf: Certificate) -> None:
+        alias = alias.lower() if store.file_format is StoreFormat.JKS else alias
+        fresh = Entry(alias=alias, certificates=(leaf,))
+        held = self._held.get(store.store_id, ())
+        if store.file_format is not StoreFormat.JKS:
+            held = ()  # a PEM file and our PKCS#12 files hold one key
+        rest = tuple(entry for entry in held if entry.alias != alias)
+        self._held[store.store_id] = (*rest, fresh)

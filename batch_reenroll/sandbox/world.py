@@ -1,0 +1,195 @@
+"""All that the embedded Command knows at one moment, and how it is looked up.
+
+Nothing happens here by itself; what happens in time is ``orchestration``'s. Times are
+seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+from batch_reenroll.sandbox.exchange import SandboxError
+from batch_reenroll.sandbox.fleet import Fleet, draw_guid
+from batch_reenroll.sandbox.policy import CaPolicy
+from batch_reenroll.sandbox.settings import Settings
+from batch_reenroll.sandbox.state import (
+    INVENTORY,
+    REENROLLMENT,
+    HistoryRow,
+    Job,
+    Orchestrator,
+    Store,
+)
+from batch_reenroll.sandbox.storetypes import BUILT_IN, StoreType
+from batch_reenroll.sandbox.works import Entry, StoreWorks
+
+#: Takes one entry of the sandbox's own log.
+LogSink = Callable[[dict[str, object]], None]
+
+
+class World:
+    """Everything Command knows, with the one generator all chance comes from.
+
+    Args:
+        fleet: What there is.
+        settings: How it behaves.
+        policy: What the CA issues.
+        works: Lays stores out when they are first looked at.
+        started_at: The beginning, seconds since the epoch.
+        session: How often this fleet was opened before, so that a reopened sandbox
+            draws new job ids.
+        last_history_id: Highest JobHistoryId that was ever given out.
+        log: Takes the entries of the sandbox's own log.
+
+    Attributes:
+        scheduled: Jobs that no orchestrator has begun, by id, oldest first.
+        recurring: The daily inventory job of each store; empty without a schedule.
+        history: All rows, by ascending JobHistoryId.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        settings: Settings,
+        policy: CaPolicy,
+        works: StoreWorks,
+        *,
+        started_at: float,
+        session: int = 0,
+        last_history_id: int = 0,
+        log: LogSink = lambda _entry: None,
+    ) -> None:
+        self.fleet = fleet
+        self.settings = settings
+        self.policy = policy
+        self.log = log
+        self.now = self.started_at = started_at
+        seed = f"world:{fleet.plan.seed}:{session}"
+        self.rng = random.Random(seed)  # noqa: S311 - reproducible, no secret
+        self.store_types = {kind.number: kind for kind in BUILT_IN}
+        self.orchestrators = self._orchestrators()
+        self.stores = self._stores()
+        self.recurring = tuple(
+            self._nightly_job(store)
+            for store in self.stores.values()
+            if settings.nightly_inventory
+        )
+        self.scheduled: dict[str, Job] = {}
+        self._by_agent: dict[str, dict[str, Job]] = {
+            agent_id: {} for agent_id in self.orchestrators
+        }
+        self.history: list[HistoryRow] = []
+        self._works = works
+        self._last_history_id = last_history_id
+        self._certificate_ids: dict[str, int] = {}
+
+    def _orchestrators(self) -> dict[str, Orchestrator]:
+        capabilities = tuple(_capabilities(BUILT_IN))
+        away_s, beat_s = 3 * 86_400.0, self.settings.heartbeat_s
+        return {
+            plan.agent_id: Orchestrator(
+                plan=plan,
+                capabilities=capabilities,
+                last_seen=self.started_at
+                - (beat_s * (1 - plan.phase) if plan.online else away_s),
+            )
+            for plan in self.fleet.orchestrators
+        }
+
+    def _stores(self) -> dict[str, Store]:
+        # A generator of its own: recurring job ids outlive a session.
+        rng = random.Random(f"inventory:{self.fleet.plan.seed}")  # noqa: S311
+        return {
+            plan.store_id: Store(plan=plan, inventory_job_id=draw_guid(rng))
+            for plan in self.fleet.stores
+        }
+
+    def lay_out(self, store: Store) -> tuple[Entry, ...]:
+        """Make the store's file unless it is there; return what it holds.
+
+        Raises:
+            SandboxError: It cannot be made or read.
+        """
+        entries = self._works.lay_out(store.plan, at=self.started_at)
+        leaves = [entry.certificates[0] for entry in entries]
+        store.held_not_before = max((c.not_before for c in leaves), default=0.0)
+        store.inventory = entries
+        return entries
+
+    def inventory_of(self, store: Store) -> tuple[Entry, ...]:
+        """Return what Command knows the store to hold, laying it out if need be.
+
+        Of a store that cannot be read it knows nothing.
+        """
+        if store.inventory is not None:
+            return store.inventory
+        try:
+            return self.lay_out(store)
+        except SandboxError:
+            return ()
+
+    def new_job_id(self) -> str:
+        """Return a fresh job GUID."""
+        return draw_guid(self.rng)
+
+    def put_scheduled(self, job: Job) -> None:
+        """Add ``job`` to ScheduledJobs."""
+        job.handed_out = False
+        self.scheduled[job.job_id] = job
+        self._by_agent[job.store.plan.agent_id][job.job_id] = job
+
+    def drop_scheduled(self, job: Job) -> None:
+        """Take ``job`` out of ScheduledJobs, if it is there."""
+        self.scheduled.pop(job.job_id, None)
+        self._by_agent[job.store.plan.agent_id].pop(job.job_id, None)
+
+    def hand_out(self, agent: Orchestrator, now: float) -> None:
+        """Put every due job of ``agent`` that it does not have yet into its queue."""
+        for job in self._by_agent[agent.agent_id].values():
+            if not job.handed_out and job.not_before <= now:
+                job.handed_out = True
+                agent.queue.append(job)
+
+    def open_row(self, job: Job, agent: Orchestrator, now: float) -> HistoryRow:
+        """Add the history row of a try that begins now."""
+        self._last_history_id += 1
+        row = HistoryRow(
+            history_id=self._last_history_id,
+            job=job,
+            agent=agent,
+            started_at=now,
+            visible_at=now + self.settings.history_lag_s,
+        )
+        self.history.append(row)
+        return row
+
+    def certificate_id(self, thumbprint: str) -> int:
+        """Return the number Command gave to a certificate, stable in a session."""
+        known = self._certificate_ids
+        return known.setdefault(thumbprint, len(known) + 1)
+
+    def visible_history(self) -> list[HistoryRow]:
+        """Return the rows that can be seen now, oldest first."""
+        if not self.settings.history_lag_s:
+            return self.history
+        return [row for row in self.history if row.visible_at <= self.now]
+
+    def _nightly_job(self, store: Store) -> Job:
+        return Job(
+            job_id=store.inventory_job_id,
+            kind=INVENTORY,
+            store=store,
+            requested_at=self.started_at,
+            by="schedule",
+            immediate=False,
+        )
+
+
+def _capabilities(kinds: tuple[StoreType, ...]) -> Iterator[str]:
+    """Yield names such as ``CertStores.PEM.Reenrollment`` (keyfactor-command.md 10)."""
+    for kind in kinds:
+        yield f"CertStores.{kind.capability}.{INVENTORY}"
+        yield f"CertStores.{kind.capability}.Management"
+        if kind.reenrollable:
+            yield f"CertStores.{kind.capability}.{REENROLLMENT}"

@@ -1,0 +1,160 @@
+"""An embedded Command in a process of its own, and its log as the judge."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from acceptance.terminal import Terminal, until
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA1  # noqa: S303 - thumbprints
+
+from batch_reenroll.sandbox import Fleet, FleetPlan, draw_fleet
+from batch_reenroll.sandbox.fleet import PlannedStore
+from batch_reenroll.sandbox.storefiles import StoreEntry, file_path, read_store
+
+#: Distinctive, so that it cannot stand in a file by chance.
+PASSWORD = "Xq7-plainly-secret-9Zt"
+
+Row = dict[str, str]
+
+#: Times fit for a Command whose orchestrators ask for work three times a second.
+QUICK = (
+    "--poll-interval=0.3",
+    "--rate=100",
+    "--per-orchestrator=8",
+    "--settle-time=1",
+    "--verify-timeout=20",
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Served:
+    """A running ``sandbox serve``.
+
+    Attributes:
+        fleet: What it serves, drawn again from the same plan.
+        env: What it said to export, and the password.
+    """
+
+    process: subprocess.Popen[str]
+    directory: Path
+    fleet: Fleet
+    env: dict[str, str]
+    _taken: set[str] = field(default_factory=set)
+
+    # -- rows ----------------------------------------------------------------------
+
+    def rows(self, n: int, *, broken: int = 0, offline: int = 0) -> list[Row]:
+        """Return manifest rows of stores that no test had before.
+
+        Args:
+            n: Rows in all, spread over the orchestrators.
+            broken: How many of them the CA refuses.
+            offline: How many of them lie at an orchestrator that asks for no work.
+        """
+        chosen = [
+            *self._take(broken, "Broken", online=True),
+            *self._take(offline, "", online=False),
+            *self._take(n - broken - offline, "", online=True),
+        ]
+        return [{"RowId": f"r{i:04d}", **row} for i, row in enumerate(chosen, 1)]
+
+    def _take(self, n: int, template: str, *, online: bool) -> Iterator[Row]:
+        is_online = {o.agent_id: o.online for o in self.fleet.orchestrators}
+        for row in self.fleet.manifest_rows():
+            if n <= 0:
+                return
+            is_broken = row["CertificateTemplate"] == "Broken"
+            fits = is_broken is bool(template) and is_online[row["AgentGuid"]] is online
+            if fits and row["KeystoreId"] not in self._taken:
+                self._taken.add(row["KeystoreId"])
+                n -= 1
+                yield row
+        assert n <= 0, "the fleet has no such stores left"
+
+    # -- the judge -----------------------------------------------------------------
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the log so far; a line that is being written is left out."""
+        text = (self.directory / "sandbox.log.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.split("\n")[:-1]]
+
+    def posts(self) -> int:
+        """Return how many requests other than GET have come."""
+        return sum(
+            entry["event"] == "request" and entry["method"] != "GET"
+            for entry in self.events()
+        )
+
+    def jobs(self, rows: Iterable[Row]) -> Counter[str]:
+        """Return how many reenrollment jobs each store of ``rows`` was given."""
+        wanted = {row["KeystoreId"] for row in rows}
+        return Counter(
+            entry["store_id"]
+            for entry in self.events()
+            if entry["event"] == "job_created"
+            and entry["job_type"].endswith("Reenrollment")
+            and entry["store_id"] in wanted
+        )
+
+    def assert_one_job_each(self, rows: Sequence[Row]) -> None:
+        """Fail unless every store was given exactly one job: none twice, none lost."""
+        assert self.jobs(rows) == Counter(row["KeystoreId"] for row in rows)
+
+    # -- the disk ------------------------------------------------------------------
+
+    def store(self, store_id: str) -> PlannedStore:
+        """Return a store of the fleet."""
+        return next(s for s in self.fleet.stores if s.store_id == store_id)
+
+    def on_disk(self, store_id: str) -> StoreEntry:
+        """Return what the store's file holds now."""
+        store = self.store(store_id)
+        (entry,) = read_store(file_path(self.directory, store), store)
+        return entry
+
+
+def thumbprint(certificate: x509.Certificate) -> str:
+    """Return the thumbprint as Command writes it."""
+    return certificate.fingerprint(SHA1()).hex()  # noqa: S303
+
+
+def serve(folder: Path, plan: FleetPlan, *, heartbeat_s: float = 0.3) -> Served:
+    """Start ``sandbox serve`` in ``folder`` and wait until it listens."""
+    terminal = Terminal(folder=folder, env={"SANDBOX_PASSWORD": PASSWORD})
+    said = folder / "command.out"
+    # To a file: nobody reads a pipe while it serves.
+    with said.open("w", encoding="utf-8") as output:
+        process = terminal.start(
+            *("sandbox", "serve", "--dir", folder / "command"),
+            f"--stores={plan.stores}",
+            f"--orchestrators={plan.orchestrators}",
+            f"--offline={plan.offline}",
+            f"--broken={plan.broken_stores}",
+            f"--seed={plan.seed}",
+            f"--heartbeat={heartbeat_s}",
+            "--job-seconds=0.01-0.05",
+            "--password-env=SANDBOX_PASSWORD",
+            output=output,
+        )
+    exports = until(lambda: _exports(said), process=process)
+    return Served(
+        process=process,
+        directory=folder / "command",
+        fleet=draw_fleet(plan),
+        env={**exports, "KEYFACTOR_PASSWORD": PASSWORD},
+    )
+
+
+def _exports(said: Path) -> dict[str, str]:
+    """Return the variables it says to export, once it has said all."""
+    words = [shlex.split(line) for line in said.read_text().splitlines()]
+    found = dict(w[1].split("=", 1) for w in words if w[:1] == ["export"])
+    return found if "KEYFACTOR_USERNAME" in found else {}

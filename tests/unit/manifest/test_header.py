@@ -1,0 +1,149 @@
+"""The blocks besides the rows: what their small forms mean."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from batch_reenroll.manifest.header import EMPTY, Blackout, Window, build_header
+from batch_reenroll.manifest.schedule import (
+    Limit,
+    cron_fault,
+    duration_s,
+    parse_limit,
+    timezone_fault,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30m", 1_800),
+        ("8h", 28_800),
+        ("1d12h", 129_600),
+        ("90s", 90),
+        ("0s", 0),
+        ("1d2h3m4s", 93_784),
+        ("", None),
+        ("30", None),
+        ("30 m", None),
+        ("m", None),
+        ("1h1d", None),
+        ("-1h", None),
+        ("1.5h", None),
+        ("٣m", None),
+    ],
+)
+def test_durations(text: str, seconds: int | None) -> None:
+    assert duration_s(text) == seconds
+
+
+def test_percentages_stay_exact() -> None:
+    limit = parse_limit("0.1%")
+    assert limit == Limit(value=Decimal("0.1"), percent=True)
+    assert Fraction(limit.value) == Fraction(1, 10)
+    assert str(limit) == "0.1%"
+
+
+def test_a_count_is_no_percentage() -> None:
+    assert parse_limit(25) == Limit(value=Decimal(25))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "* * * * *",
+        "0 22 * * SAT",
+        "0 22 * * sat",
+        "*/15 0-6 1,15 JAN-MAR mon-fri",
+        "0 0 * * 7",
+        "5-55/10 * * * *",
+    ],
+)
+def test_cron_lines_that_hold(line: str) -> None:
+    assert cron_fault(line) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "* * * *",
+        "* * * * * *",
+        "60 * * * *",
+        "* 24 * * *",
+        "* * 0 * *",
+        "* * * 13 *",
+        "* * * * 8",
+        "* * * * SAD",
+        "JAN * * * *",
+        "5-1 * * * *",
+        "*/0 * * * *",
+        "5/10 * * * *",
+        "*-5 * * * *",
+        "1,,2 * * * *",
+        "@daily",
+    ],
+)
+def test_cron_lines_that_do_not(line: str) -> None:
+    assert cron_fault(line)
+
+
+@pytest.mark.parametrize("name", ["UTC", "America/Chicago", "Europe/Berlin"])
+def test_time_zones_that_are_known(name: str) -> None:
+    assert timezone_fault(name) is None
+
+
+@pytest.mark.parametrize("name", ["", "Mars/Base", "../etc/passwd", "/UTC", "Europe"])
+def test_time_zones_that_are_not(name: str) -> None:
+    assert timezone_fault(name)
+
+
+def test_every_block_becomes_a_value() -> None:
+    header, faults = build_header(
+        {
+            "windows": [
+                {"cron": "0  22 * * SAT", "timezone": "UTC", "duration": "8h"},
+            ],
+            "blackouts": [
+                {"from": "2026-12-24T00:00:00Z", "to": "2026-12-24T01:00:00+00:30"}
+            ],
+            "waves": [{"name": "a", "size": "1%", "soak": "5m", "max_failures": 0}],
+            "budget": {"max_failures": 3},
+        }
+    )
+    assert faults == []
+    day = datetime(2026, 12, 24, tzinfo=UTC)
+    assert header.windows == (
+        Window(cron="0 22 * * SAT", timezone="UTC", duration_s=28_800),
+    )
+    assert header.blackouts == (Blackout(start=day, end=day.replace(minute=30)),)
+    assert (header.waves[0].soak_s, header.waves[0].max_failures) == (
+        300,
+        Limit(value=Decimal(0)),
+    )
+    assert header.budget.min_rows is None
+
+
+def test_default_cells_are_what_a_csv_cell_would_hold() -> None:
+    header, _ = build_header(
+        {
+            "defaults": {
+                "EnrollmentPatternId": 7,
+                "JobProperties": {"Site": "ä b", "n": 1},
+                "AgentGuid": "{7C9E6679-7425-40DE-944B-E07FC1F90AE7}",
+            }
+        }
+    )
+    assert header.default_cells() == {
+        "AgentGuid": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+        "JobProperties": '{"Site":"ä b","n":1}',
+        "EnrollmentPatternId": "7",
+    }
+
+
+def test_a_csv_manifest_has_no_defaults() -> None:
+    assert EMPTY.default_cells() == {}
