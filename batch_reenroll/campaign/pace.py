@@ -7,17 +7,20 @@ in turn reach under half of 2,000/s (measured, see DESIGN.md).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Gcra:
     """Send times at ``rate_per_s``, at most ``burst`` at once after idle time.
 
-    In any window of W seconds at most ``burst + rate_per_s * W`` sends start.
+    In any window of W seconds at most ``burst + ceiling * W`` sends start, where the
+    ceiling is the rate it was made with; the rate may be lowered and raised again
+    below it between calls. The slack that lets a burst through is fixed in seconds by
+    the ceiling: were it a number of intervals, slowing down would let a burst out.
 
     Attributes:
-        rate_per_s: > 0; may be changed between calls.
+        rate_per_s: > 0, at most what it was made with.
         burst: >= 1.
         tat_s: Theoretical arrival time of the next permit, monotonic seconds.
     """
@@ -25,19 +28,20 @@ class Gcra:
     rate_per_s: float
     burst: int = 1
     tat_s: float = float("-inf")
+    _slack_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._slack_s = (self.burst - 1) / self.rate_per_s
 
     def reserve(self, now_s: float) -> float:
         """Take one permit; return the moment, >= ``now_s``, when it may be used."""
-        interval_s = 1.0 / self.rate_per_s
-        slack_s = interval_s * (self.burst - 1)
-        send_s = max(now_s, self.tat_s - slack_s)
-        self.tat_s = max(self.tat_s, send_s) + interval_s
+        send_s = max(now_s, self.tat_s - self._slack_s)
+        self.tat_s = max(self.tat_s, send_s) + 1.0 / self.rate_per_s
         return send_s
 
     def hold_until(self, at_s: float) -> None:
         """Hand out no permit before ``at_s``, and no burst right after it."""
-        interval_s = 1.0 / self.rate_per_s
-        self.tat_s = max(self.tat_s, at_s + interval_s * (self.burst - 1))
+        self.tat_s = max(self.tat_s, at_s + self._slack_s)
 
 
 #: A slow start reaches the ceiling within this time on a Command that answers well
@@ -62,7 +66,8 @@ class Pace:
 
     def __init__(self, *, ceiling_per_s: float, burst: int, now_s: float) -> None:
         self._ceiling = ceiling_per_s
-        self._limiter = Gcra(rate_per_s=ceiling_per_s * START_SHARE, burst=burst)
+        self._limiter = Gcra(rate_per_s=ceiling_per_s, burst=burst)
+        self._limiter.rate_per_s = ceiling_per_s * START_SHARE
         self._grown_s = now_s
         self._cut_s = float("-inf")
         self._held_until_s = float("-inf")

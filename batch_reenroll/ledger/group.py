@@ -116,7 +116,7 @@ class CampaignLedger:
         except BaseException:
             # Nobody will answer these any more, and a waiter must not wait for ever.
             self._failure = LedgerWriteFailed("the ledger's writer has ended")
-            for _, written in batch:
+            for _, written in (*batch, *self._queue):
                 if not written.done():
                     written.set_exception(self._failure)
             raise

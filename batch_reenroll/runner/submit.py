@@ -60,11 +60,13 @@ async def _next_row(ctx: Context, free: asyncio.Semaphore) -> int | None:
             free.release()
             return None
         now_s = ctx.clock.monotonic()
+        wake_s: float | None = None
+        # While Command is away only the tracker asks; its first good look is a change.
         if ctx.health.away_since_s is None:
             row_no = ctx.lanes.take(now_s)
             if row_no is not None:
                 return row_no
-        wake_s = ctx.lanes.next_wake_s()
+            wake_s = ctx.lanes.next_wake_s()
         await happens(change, None if wake_s is None else max(0.0, wake_s - now_s))
 
 
@@ -294,12 +296,11 @@ def _after(ctx: Context, exc: CommandError) -> Decision:
             message=exc.message,
             changes={**status, "fence": None},
         )
-    code = f"{exc.error_code}: " if exc.error_code else ""
     forbidden = isinstance(exc, NotAuthorised)
     return Decision(
         target=State.REJECTED,
         reason=Reason.PERMISSION_DENIED if forbidden else Reason.REFUSED,
-        message=code + exc.message,
+        message=exc.message,
         changes={**status, "finished_at": ctx.clock.now_utc()},
     )
 

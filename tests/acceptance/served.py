@@ -13,11 +13,17 @@ from typing import Any
 
 from acceptance.terminal import Terminal, until
 from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA1  # noqa: S303 - thumbprints
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization.pkcs12 import (
+    load_key_and_certificates,
+)
 
 from batch_reenroll.sandbox import Fleet, FleetPlan, draw_fleet
 from batch_reenroll.sandbox.fleet import PlannedStore
-from batch_reenroll.sandbox.storefiles import StoreEntry, file_path, read_store
+from batch_reenroll.sandbox.storefiles import file_path, read_store
+from batch_reenroll.sandbox.storetypes import StoreFormat
 
 #: Distinctive, so that it cannot stand in a file by chance.
 PASSWORD = "Xq7-plainly-secret-9Zt"
@@ -48,6 +54,10 @@ class Served:
     fleet: Fleet
     env: dict[str, str]
     _taken: set[str] = field(default_factory=set)
+    _stores: dict[str, PlannedStore] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._stores = {store.store_id: store for store in self.fleet.stores}
 
     # -- rows ----------------------------------------------------------------------
 
@@ -110,23 +120,46 @@ class Served:
 
     # -- the disk ------------------------------------------------------------------
 
-    def store(self, store_id: str) -> PlannedStore:
-        """Return a store of the fleet."""
-        return next(s for s in self.fleet.stores if s.store_id == store_id)
+    def form(self, store_id: str) -> StoreFormat:
+        """Return how the store lies on disk."""
+        return self._stores[store_id].file_format
 
-    def on_disk(self, store_id: str) -> StoreEntry:
-        """Return what the store's file holds now."""
-        store = self.store(store_id)
-        (entry,) = read_store(file_path(self.directory, store), store)
-        return entry
+    def on_disk(self, store_id: str) -> tuple[PrivateKeyTypes, x509.Certificate]:
+        """Return key and certificate that the store's file holds now.
+
+        PEM and PKCS#12 are read by cryptography alone; JKS, which it cannot read, by
+        the sandbox's own reader.
+        """
+        store = self._stores[store_id]
+        path = file_path(self.directory, store)
+        if store.file_format is StoreFormat.JKS:
+            (entry,) = read_store(path, store)
+            return entry.key, entry.chain[0]
+        data = path.read_bytes()
+        if store.file_format is StoreFormat.PEM:
+            return load_pem_private_key(data, None), x509.load_pem_x509_certificate(data)
+        key, leaf, _ = load_key_and_certificates(data, store.password.encode())
+        assert key is not None
+        assert leaf is not None
+        return key, leaf
+
+    def thumbprint(self, store_id: str) -> str:
+        """Return the thumbprint of the certificate that the store holds now."""
+        return thumbprint(self.on_disk(store_id)[1])
 
 
 def thumbprint(certificate: x509.Certificate) -> str:
     """Return the thumbprint as Command writes it."""
-    return certificate.fingerprint(SHA1()).hex()  # noqa: S303
+    return certificate.fingerprint(SHA1()).hex()
 
 
-def serve(folder: Path, plan: FleetPlan, *, heartbeat_s: float = 0.3) -> Served:
+def serve(
+    folder: Path,
+    plan: FleetPlan,
+    *,
+    heartbeat_s: float = 0.3,
+    flags: Sequence[str] = (),
+) -> Served:
     """Start ``sandbox serve`` in ``folder`` and wait until it listens."""
     terminal = Terminal(folder=folder, env={"SANDBOX_PASSWORD": PASSWORD})
     said = folder / "command.out"
@@ -142,6 +175,7 @@ def serve(folder: Path, plan: FleetPlan, *, heartbeat_s: float = 0.3) -> Served:
             f"--heartbeat={heartbeat_s}",
             "--job-seconds=0.01-0.05",
             "--password-env=SANDBOX_PASSWORD",
+            *flags,
             output=output,
         )
     exports = until(lambda: _exports(said), process=process)

@@ -9,7 +9,8 @@ import yaml
 from acceptance.paper import Report, report_of, write_manifest
 from acceptance.served import QUICK, Row, Served, thumbprint
 from acceptance.terminal import Done, Terminal
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from batch_reenroll.sandbox.storetypes import StoreFormat
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def rows(command: Served) -> list[Row]:
 def before(command: Served, rows: list[Row]) -> dict[str, str]:
     """Thumbprint of each store's certificate before the campaign."""
     ids = [row["KeystoreId"] for row in rows]
-    return {i: thumbprint(command.on_disk(i).chain[0]) for i in ids}
+    return {i: command.thumbprint(i) for i in ids}
 
 
 @pytest.fixture(scope="module")
@@ -76,20 +77,15 @@ def test_every_store_was_given_exactly_one_job(
 def test_every_store_file_holds_a_new_certificate_whose_key_matches(
     report: Report, command: Served, before: dict[str, str]
 ) -> None:
-    formats = set()
     for line in report.results:
         store_id = line["KeystoreId"]
-        formats.add(command.store(store_id).file_format)
-        entry = command.on_disk(store_id)
-        leaf = entry.chain[0]
-        spki = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        assert entry.key.public_key().public_bytes(*spki) == (
-            leaf.public_key().public_bytes(*spki)
-        )
+        key, leaf = command.on_disk(store_id)
+        assert key.public_key() == leaf.public_key()
         assert thumbprint(leaf) == line["thumbprint_after"].lower()
         assert before[store_id] == line["thumbprint_before"].lower()
         assert before[store_id] != thumbprint(leaf)
-    assert len(formats) == 3, "the fleet shows PEM, PKCS#12 and JKS"
+    forms = {command.form(line["KeystoreId"]) for line in report.results}
+    assert forms == set(StoreFormat), "the fleet shows PEM, PKCS#12 and JKS"
 
 
 def test_every_file_of_the_contract_is_written(report: Report) -> None:

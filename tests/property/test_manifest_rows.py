@@ -130,8 +130,8 @@ def test_no_row_is_lost_each_is_either_good_or_has_a_fault(
     writer.writerows(table)
     data = text.getvalue().encode()
     manifest = open_manifest(PurePath("a.csv"), lambda _: io.BytesIO(data))
-    good = [row.line for row in manifest.rows()]
-    bad = {problem.line for problem in manifest.problems}
+    good = [row.row_id for row in manifest.rows()]
+    bad = {problem.row_id for problem in manifest.problems}
     assert len(good) + len(bad) == len(table) == manifest.n_rows
     assert not bad & set(good)
 

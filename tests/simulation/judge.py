@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from simulation.network import OPERATOR
+from simulation.play import Played
+from simulation.scenario import Weather
+
 from batch_reenroll.campaign.lifecycle import MOVES, OPEN, State
 from batch_reenroll.campaign.rows import Row
 from batch_reenroll.ledger.journal import GENESIS_PREV
 from batch_reenroll.text import sha256_hex
-
-from simulation.network import OPERATOR
-from simulation.play import Played
-from simulation.scenario import Weather
 
 _UNTOUCHED = (
     State.REJECTED,

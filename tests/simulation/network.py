@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulation.scenario import Weather
+
 from batch_reenroll.command.answer import Answer
 from batch_reenroll.command.query import Params, encode
 from batch_reenroll.command.transport import COMMAND_HEADERS
 from batch_reenroll.errors import NotSent, OutcomeUnknown
 from batch_reenroll.sandbox import Core, Request, Response
-
-from simulation.scenario import Weather
 
 #: When our side gives an answer up.
 TIMEOUT_S = 8.0
@@ -95,8 +95,11 @@ class Wire:
             method=method,
             target=f"/KeyfactorAPI{path}{'?' + query if query else ''}",
             headers={
-                name.lower(): value
-                for name, value in {**COMMAND_HEADERS, **(headers or {})}.items()
+                "content-type": "application/json",
+                **{
+                    name.lower(): value
+                    for name, value in {**COMMAND_HEADERS, **(headers or {})}.items()
+                },
             },
             body=json.dumps(json_body).encode() if json_body is not None else b"",
         )

@@ -13,6 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from simulation.network import OPERATOR, PASSWORD, STRANGER, Died, Life, Wire, basic
+from simulation.scenario import Scenario, Weather
+from simulation.virtual import VirtualLoop
+
 from batch_reenroll.campaign.lifecycle import WITH_COMMAND, State
 from batch_reenroll.campaign.plan import Wish, resolve
 from batch_reenroll.campaign.record import Campaign, PlannedRow
@@ -31,10 +35,6 @@ from batch_reenroll.sandbox import (
     SimulatedWorks,
     draw_fleet,
 )
-
-from simulation.network import OPERATOR, PASSWORD, STRANGER, Died, Life, Wire, basic
-from simulation.scenario import Scenario, Weather
-from simulation.virtual import VirtualLoop
 
 #: 2027-01-15 08:00 UTC.
 START = 1_800_000_000.0
@@ -185,7 +185,7 @@ class _Stage:
             life=Life(None),
         )
         directory = await read_directory(self._client(wire))
-        wishes = [row for row in self._fleet.manifest_rows()]
+        wishes = list(self._fleet.manifest_rows())
         wishes += [
             {**wishes[n], "Alias": wishes[n]["Alias"] + "-b"}
             for n in self._scenario.second_aliases

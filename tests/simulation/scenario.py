@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
+from typing import Any
 
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.sandbox import FleetPlan, Settings
@@ -184,6 +185,11 @@ def smaller(scenario: Scenario) -> list[Scenario]:
         "throttled",
         "bad_read",
     ):
-        found.append(replace(scenario, weather=replace(calm, **{name: 0.0})))
+        found.append(replace(scenario, weather=_without(calm, name)))
     found.append(replace(scenario, weather=replace(calm, outages=())))
     return [item for item in found if item != scenario]
+
+
+def _without(weather: Weather, name: str) -> Weather:
+    values: dict[str, Any] = {name: 0.0}
+    return replace(weather, **values)

@@ -98,6 +98,15 @@ def test_a_cell_of_10_mb_costs_its_row_only() -> None:
     ]
 
 
+def test_byte_offsets_stay_right_below_a_line_that_was_cut() -> None:
+    content = HEADER + b"x" * 5_000_000 + b"\n" + f"{STORE},CN=".encode()
+    at = len(content)
+    content += b"\xff,web\n"
+    with pytest.raises(ManifestRejected) as rejected:
+        read_all(PurePath("a.csv"), from_memory({"a.csv": content}))
+    assert f"byte {at}:" in rejected.value.problems[-1].message
+
+
 def test_a_cell_just_above_the_limit_is_a_fault_of_its_column() -> None:
     content = HEADER + f"{STORE},CN=a,{'x' * 65_537}\n".encode()
     with pytest.raises(ManifestRejected) as rejected:

@@ -64,6 +64,7 @@ def test_all_spellings_of_one_value_are_equal(text: str) -> None:
         ("1.2.3.4=x", [("1.2.3.4", "x")]),
         ("CN=#1E0400410042", [("CN", "AB")]),
         (r"CN=\\\,", [("CN", "\\,")]),
+        (r"CN=a\\  ,OU=b", [("CN", "a\\"), ("OU", "b")]),
     ],
 )
 def test_values_are_read_as_meant(text: str, pairs: list[tuple[str, str]]) -> None:

@@ -1,0 +1,200 @@
+"""Stops of every kind, and that going on submits no store twice and loses none."""
+
+from __future__ import annotations
+
+import random
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from acceptance.paper import Report, report_of, write_manifest
+from acceptance.served import QUICK, Row, Served
+from acceptance.terminal import Done, Terminal, finished, signalled, until
+
+#: Slow enough that a campaign of 60 rows outlives several kills.
+SLOW = ("--poll-interval=0.3", "--rate=25", "--per-orchestrator=3", "--settle-time=1")
+
+#: Moves of a row that the ledger may have made when the process is killed. Each kill
+#: waits for that much more than the last one saw, then for a random moment beyond.
+KILLS = 6
+
+
+def journal_length(ledger: Path) -> int:
+    """Return how many journal lines are committed; 0 where there is no ledger yet."""
+    if not ledger.exists():
+        return 0
+    try:
+        # Not as a writer: what the killed process left is for the program to mend.
+        with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=5) as db:
+            (n,) = db.execute("SELECT count(*) FROM journal").fetchone()
+        db.close()
+    except sqlite3.OperationalError:
+        return 0
+    return int(n)
+
+
+def begun(
+    terminal: Terminal, command: Served, rows: list[Row], *flags: str
+) -> subprocess.Popen[str]:
+    """Start a campaign named ``c``; return once its first jobs are with Command."""
+    manifest = write_manifest(terminal.folder / "m.csv", rows)
+    words = ("run", manifest, "--yes", "--campaign=c", *(flags or SLOW))
+    process = terminal.start(*words)
+    until(lambda: len(command.jobs(rows)) >= 3, process=process)
+    return process
+
+
+def gone_on(terminal: Terminal, *flags: str) -> Done:
+    """Resume the campaign to its end."""
+    return terminal.run("resume", "c", *QUICK, *flags)
+
+
+def assert_whole(
+    done: Done, terminal: Terminal, command: Served, rows: list[Row]
+) -> Report:
+    """Fail unless every row was verified, with one job for each store."""
+    report = report_of(done.expect(0).err, terminal.folder)
+    report.assert_accounts_for(rows)
+    assert report.outcomes == {"verified": len(rows)}
+    command.assert_one_job_each(rows)
+    return report
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kill_9_at_random_moments_submits_no_store_twice(
+    terminal: Terminal, command: Served, seed: int
+) -> None:
+    rng = random.Random(seed)
+    rows = command.rows(60)
+    manifest = write_manifest(terminal.folder / "m.csv", rows)
+    ledger = terminal.folder / "batch-reenroll.db"
+    words: tuple[str | Path, ...] = ("run", manifest, "--yes", "--campaign=c", *SLOW)
+    moments = []
+    for _ in range(KILLS):
+        process = terminal.start(*words)
+        seen = journal_length(ledger)
+        # Behind the campaign's creation, so that there is one to resume.
+        wanted = max(seen, len(rows) // 60) + rng.randint(1, 45)
+        until(
+            lambda wanted=wanted: journal_length(ledger) >= wanted,
+            process=process,
+        )
+        # Not on the boundary of a commit: anywhere up to a poll interval beyond it.
+        end = time.monotonic() + rng.uniform(0, 0.1)
+        until(lambda end=end: time.monotonic() >= end)
+        assert signalled(process, signal.SIGKILL).code == -signal.SIGKILL
+        moments.append(journal_length(ledger))
+        words = ("resume", "c", *SLOW)
+    done = gone_on(terminal)
+    report = assert_whole(done, terminal, command, rows)
+    starts = report.text("events.jsonl").count('"event":"run_started"')
+    assert starts == KILLS + 1, f"killed at {moments} journal lines"
+
+
+def test_sigint_stops_in_order_with_130_and_resume_finishes(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(30)
+    done = signalled(begun(terminal, command, rows), signal.SIGINT).expect(130)
+    report = report_of(done.err, terminal.folder)
+    report.assert_accounts_for(rows)
+    assert report.outcomes["not_attempted"] > 0
+    assert report.summary["exit_code"] == 130
+    assert command.posts() > 0
+    resume = re.search(r"^go on with: batch-reenroll (.*)$", done.err, re.MULTILINE)
+    assert resume, done.err
+    again = terminal.run(*shlex.split(resume[1]), *QUICK)
+    assert_whole(again, terminal, command, rows)
+
+
+def test_sigterm_stops_in_order_with_143_and_resume_finishes(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(20)
+    done = signalled(begun(terminal, command, rows), signal.SIGTERM).expect(143)
+    report_of(done.err, terminal.folder).assert_accounts_for(rows)
+    assert_whole(gone_on(terminal), terminal, command, rows)
+
+
+def test_after_a_stop_nothing_more_is_submitted(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(30)
+    signalled(begun(terminal, command, rows), signal.SIGINT).expect(130)
+    report = Report(folder=terminal.folder / "reports" / "c")
+    unsent = [r for r in report.results if r["attempts"] in ("", "0")]
+    assert unsent
+    assert all(row["outcome"] == "not_attempted" for row in unsent)
+    assert not command.jobs(unsent)
+
+
+@pytest.mark.parametrize("verb", ["run", "resume"])
+def test_a_second_process_on_the_campaign_is_refused_and_told_which_holds_it(
+    terminal: Terminal, command: Served, verb: str
+) -> None:
+    rows = command.rows(20)
+    process = begun(terminal, command, rows)
+    if verb == "resume":
+        second = gone_on(terminal).expect(2)
+        assert str(process.pid) in second.err
+    else:
+        words = ("run", "m.csv", "--yes", "--campaign=c", *QUICK)
+        second = terminal.run(*words).expect(2)
+    assert "hint: " in second.err
+    assert second.out == ""
+    assert finished(process).expect(0)
+    command.assert_one_job_each(rows)
+
+
+def test_another_campaign_does_not_touch_stores_that_are_in_flight(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(4, offline=1)
+    process = begun(terminal, command, rows, *QUICK)
+    words = ("run", "m.csv", "--yes", "--campaign=other", *QUICK, "--limit=1")
+    report = until(lambda: _offline_is_in_flight(command, rows))
+    assert report
+    offline = [row for row in rows if row["KeystoreId"] == report]
+    write_manifest(terminal.folder / "one.csv", offline)
+    second = terminal.run("run", "one.csv", *words[2:]).expect(4)
+    assert "store_in_flight" in second.err
+    signalled(process, signal.SIGINT).expect(130)
+    command.assert_one_job_each(rows)
+
+
+def _offline_is_in_flight(command: Served, rows: list[Row]) -> str:
+    online = {o.agent_id for o in command.fleet.orchestrators if o.online}
+    (store,) = [r["KeystoreId"] for r in rows if r["AgentGuid"] not in online]
+    return store if command.jobs(rows)[store] else ""
+
+
+def test_resuming_a_finished_campaign_submits_nothing_and_exits_0(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(3)
+    finished(begun(terminal, command, rows, *QUICK)).expect(0)
+    before = command.posts()
+    assert_whole(gone_on(terminal), terminal, command, rows)
+    assert command.posts() == before
+
+
+def test_resuming_an_unknown_campaign_names_the_known_ones(
+    terminal: Terminal, command: Served
+) -> None:
+    finished(begun(terminal, command, command.rows(3), *QUICK)).expect(0)
+    done = terminal.run("resume", "d").expect(2)
+    assert "'d'" in done.err
+    assert "hint: known: c" in done.err
+
+
+def test_resume_refuses_another_command(terminal: Terminal, command: Served) -> None:
+    finished(begun(terminal, command, command.rows(3), *QUICK)).expect(0)
+    elsewhere = {"KEYFACTOR_HOSTNAME": "http://127.0.0.1:9"}
+    done = terminal.run("resume", "c", env=elsewhere).expect(2)
+    assert "127.0.0.1:9" in done.err
+    assert command.env["KEYFACTOR_HOSTNAME"] in done.err

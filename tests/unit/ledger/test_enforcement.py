@@ -1,0 +1,179 @@
+"""What the database refuses by itself, whatever the code above it believes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from unit.ledger.books import planned, store_id, take, write
+from unit.ledger.homes import Backdoor, Home
+
+from batch_reenroll.campaign.lifecycle import MOVES, OUTCOMES, UNRESOLVED, State
+from batch_reenroll.ledger import SqliteLedger
+
+S = State
+ROW_NO = {state: number for number, state in enumerate(State, start=1)}
+SET_STATE = "UPDATE row SET state = :state WHERE campaign = :campaign AND row_no = :no"
+INSERT_ROW = (
+    "INSERT INTO row (campaign, row_no, row_id, command_url, keystore_id, agent_id, "
+    "request, cells, orchestrator, client_machine, store_path, store_type, "
+    "capability, place_unique, state, planned_at) "
+    "VALUES (:campaign, :no, 'x', 'u', 's', 'a', '{}', '[]', '', '', '', '', '', 0, "
+    ":state, '2026-11-23T18:40:00.000Z')"
+)
+
+
+@pytest.fixture
+def number(ledger: SqliteLedger) -> int:
+    """A campaign with one row at each state."""
+    number = write(ledger, planned_rows=[planned(n) for n in ROW_NO.values()])
+    for state, row_no in ROW_NO.items():
+        take(ledger, number, row_no, state)
+    return number
+
+
+@pytest.fixture
+def door(home: Home, number: int) -> Iterator[Backdoor]:
+    with home.backdoor() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("origin", State)
+def test_the_database_allows_the_moves_of_the_life_cycle_and_no_other(
+    door: Backdoor, number: int, origin: State
+) -> None:
+    allowed = {
+        target
+        for target in State
+        if not door.is_refused(
+            SET_STATE, campaign=number, no=ROW_NO[origin], state=str(target)
+        )
+    }
+    assert allowed == MOVES[origin]
+
+
+def test_no_move_leads_out_of_an_outcome() -> None:
+    assert not any(MOVES[outcome] for outcome in OUTCOMES)
+
+
+@pytest.mark.parametrize("name", ["done", "", "PENDING"])
+def test_a_state_outside_the_life_cycle_is_refused(
+    door: Backdoor, number: int, name: str
+) -> None:
+    assert door.is_refused(SET_STATE, campaign=number, no=1, state=name)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_row_enters_as_pending_only(
+    door: Backdoor, number: int, state: State
+) -> None:
+    refused = door.is_refused(INSERT_ROW, campaign=number, no=999, state=str(state))
+    assert refused == (state is not S.PENDING)
+
+
+@pytest.mark.parametrize("state", State)
+def test_no_row_is_ever_deleted(door: Backdoor, number: int, state: State) -> None:
+    assert door.is_refused(
+        "DELETE FROM row WHERE campaign = :campaign AND row_no = :no",
+        campaign=number,
+        no=ROW_NO[state],
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE journal SET line = '{}' WHERE seq = 0",
+        "UPDATE journal SET seq = seq + 1000",
+        "DELETE FROM journal WHERE seq = 0",
+        "DELETE FROM journal",
+    ],
+)
+def test_the_journal_only_grows(door: Backdoor, sql: str) -> None:
+    assert door.is_refused(sql)
+
+
+@pytest.mark.xfail(
+    reason="REPLACE deletes without firing a delete trigger unless the connection "
+    "asks for recursive triggers (ledger/schema.py, journal_is_never_cut)",
+    strict=True,
+)
+def test_a_journal_line_cannot_be_replaced(door: Backdoor, number: int) -> None:
+    assert door.is_refused(
+        "INSERT OR REPLACE INTO journal (campaign, seq, line) "
+        "VALUES (:campaign, 0, '{}')",
+        campaign=number,
+    )
+
+
+@pytest.mark.xfail(
+    reason="REPLACE deletes without firing a delete trigger unless the connection "
+    "asks for recursive triggers (ledger/schema.py, row_stays)",
+    strict=True,
+)
+def test_an_ended_row_cannot_be_replaced_by_a_pending_one(
+    door: Backdoor, number: int
+) -> None:
+    assert door.is_refused(
+        INSERT_ROW.replace("INSERT", "INSERT OR REPLACE"),
+        campaign=number,
+        no=ROW_NO[S.VERIFIED],
+        state="pending",
+    )
+
+
+@pytest.mark.parametrize("column", ["attempts", "losses"])
+def test_counts_are_never_negative(door: Backdoor, number: int, column: str) -> None:
+    assert door.is_refused(f"UPDATE row SET {column} = -1")
+
+
+@pytest.mark.parametrize("held", sorted(UNRESOLVED))
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same", "other"])
+def test_a_store_has_one_unresolved_row_across_campaigns(
+    home: Home, ledger: SqliteLedger, held: State, elsewhere: bool
+) -> None:
+    first = write(ledger, "first", [planned(1, store=7), planned(2, store=7)])
+    second = write(ledger, "second", [planned(1, store=7)])
+    take(ledger, first, 1, held)
+    campaign, row_no = (second, 1) if elsewhere else (first, 2)
+    with home.backdoor() as door:
+        assert door.is_refused(
+            SET_STATE, campaign=campaign, no=row_no, state="submitting"
+        )
+
+
+@pytest.mark.parametrize("ended", OUTCOMES)
+def test_an_ended_row_lets_go_of_its_store(
+    home: Home, ledger: SqliteLedger, ended: State
+) -> None:
+    first = write(ledger, "first", [planned(1, store=7)])
+    second = write(ledger, "second", [planned(1, store=7)])
+    take(ledger, first, 1, ended)
+    with home.backdoor() as door:
+        assert not door.is_refused(SET_STATE, campaign=second, no=1, state="submitting")
+
+
+def test_one_store_id_on_two_commands_is_two_stores(
+    home: Home, ledger: SqliteLedger
+) -> None:
+    here = write(ledger, "here", [planned(1, store=7)])
+    there = write(ledger, "there", [planned(1, store=7)], url="https://other/api")
+    take(ledger, here, 1, S.SUBMITTED)
+    with home.backdoor() as door:
+        assert not door.is_refused(SET_STATE, campaign=there, no=1, state="submitting")
+
+
+@pytest.mark.parametrize("state", State)
+def test_open_stores_are_those_with_an_unresolved_row(
+    ledger: SqliteLedger, state: State
+) -> None:
+    number = write(ledger, planned_rows=[planned(1, store=7)])
+    take(ledger, number, 1, state)
+    expected = {store_id(7)} if state in UNRESOLVED else set()
+    assert ledger.open_stores("https://command.example.com/KeyfactorAPI") == expected
+    assert ledger.open_stores("https://other/api") == frozenset()
+
+
+def test_one_job_belongs_to_one_row_of_a_campaign(door: Backdoor, number: int) -> None:
+    door.run("UPDATE row SET job_id = 'j1' WHERE row_no = 1")
+    assert door.is_refused("UPDATE row SET job_id = 'j1' WHERE row_no = 2")
