@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from batch_reenroll.campaign.nouns import JobRecord, JobStatus, ScheduledJob
 from batch_reenroll.campaign.rows import Fence, Row
@@ -91,6 +92,7 @@ class JobBoard:
     _by_tail: dict[str, set[str]] = field(default_factory=dict)
     _by_place: dict[Place, set[str]] = field(default_factory=dict)
     _watched: dict[Place, int] = field(default_factory=dict)
+    _ends: dict[Place, tuple[float, str]] = field(default_factory=dict)
 
     def watch(self, row: Row) -> None:
         """Keep ended jobs of this row's place until :meth:`unwatch`."""
@@ -124,11 +126,24 @@ class JobBoard:
             if known.record is None:
                 del self._jobs[job_id]
 
-    def see_history(self, records: Iterable[JobRecord], at_s: float) -> None:
-        """Add rows of JobHistory, in any order, seen before or not."""
+    def see_history(
+        self,
+        records: Iterable[JobRecord],
+        at_s: float,
+        server_time: datetime | None = None,
+    ) -> None:
+        """Add rows of JobHistory, in any order, seen before or not.
+
+        Args:
+            records: Rows of one or several pages.
+            at_s: When the look began, monotonic seconds.
+            server_time: Command's clock as it answered, to tell how long ago a job
+                ended; without it, ends are not remembered.
+        """
         for record in records:
             self.high_id = max(self.high_id, record.history_id)
             place = place_of(record.client_machine, record.store_path)
+            self._note_end(place, record, at_s, server_time)
             known = self._jobs.get(record.job_id)
             if known is None:
                 if is_final(record) and place not in self._watched:
@@ -197,6 +212,42 @@ class JobBoard:
             for job_id in self.jobs_at(row)
             if job_id not in row.fence.jobs and self._beyond(job_id, row.fence)
         )
+
+    def stranger_ended_s(self, row: Row) -> float | None:
+        """Return when somebody else's job of the row's store ended, or None.
+
+        Monotonic seconds, by Command's own clock. Jobs that were :meth:`claim`-ed as
+        ours do not count, and ends are forgotten with :meth:`forget_ends`.
+        """
+        end = self._ends.get(place_of(row.client_machine, row.store_path))
+        return end[0] if end else None
+
+    def claim(self, row: Row) -> None:
+        """Say that the row's job is ours: its end is no stranger's."""
+        place = place_of(row.client_machine, row.store_path)
+        if row.job_id is not None and self._ends.get(place, (0.0, ""))[1] == row.job_id:
+            del self._ends[place]
+
+    def forget_ends(self, before_s: float) -> None:
+        """Forget ends of jobs before a moment: inventories have followed by then."""
+        old = [place for place, end in self._ends.items() if end[0] < before_s]
+        for place in old:
+            del self._ends[place]
+
+    def _note_end(
+        self,
+        place: Place,
+        record: JobRecord,
+        at_s: float,
+        server_time: datetime | None,
+    ) -> None:
+        ended, known = record.ended_at, self._ends.get(place)
+        if ended is None or server_time is None or not is_final(record):
+            return
+        if known is None or known[1] != record.job_id:
+            ended_s = at_s - max(0.0, (server_time - ended).total_seconds())
+            if known is None or ended_s > known[0]:
+                self._ends[place] = ended_s, record.job_id
 
     def fence_for(self, row: Row) -> Fence:
         """Return the fence for an attempt of ``row`` that is about to be made."""

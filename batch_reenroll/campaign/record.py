@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,6 +99,10 @@ class PlannedRow:
             "subject": request.subject_name,
             "ca": request.certificate_authority,
             "template": request.certificate_template,
+            # As text: values may be numbers, for which canonical JSON is not defined.
+            "properties": json.dumps(dict(request.job_properties), sort_keys=True),
+            "sans": json.dumps(request.sans, sort_keys=True),
+            "pattern": request.enrollment_pattern_id,
             "skipped": str(self.skipped) if self.skipped else None,
             "reason": str(self.verdict.reason) if self.verdict.reason else None,
         }

@@ -59,6 +59,18 @@ _COLUMNS = (
     "x-expected",
 )
 
+_MANIFEST = """\
+# Written by `batch-reenroll demo`: a campaign of the embedded Command's whole fleet.
+version: 1
+campaign:
+  name: demo
+  reason: Issuing CA 1 retires; every store moves to Issuing CA 2
+  ticket: CHG0042
+  requested_by: pki-team
+  approved_by: change-advisory-board
+rows_from: stores.csv
+"""
+
 
 @click.command()
 @click.option("--stores", default=200, show_default=True, help="At least 20.")
@@ -156,8 +168,8 @@ class Stage:
 
     @property
     def manifest(self) -> Path:
-        """The manifest the demo writes."""
-        return self.directory / "manifest.csv"
+        """The manifest the demo writes; its rows stand beside it."""
+        return self.directory / "manifest.yaml"
 
     async def play(self, script: Script) -> int:
         """Lay the fleet out and carry a whole campaign out on it."""
@@ -168,7 +180,8 @@ class Stage:
             f"{script.orchestrators} orchestrators (real keys and certificates)"
         )
         async with SandboxServer(script.config(self.directory)) as server:
-            write_manifest(self.manifest, server)
+            self.manifest.write_text(_MANIFEST, encoding="utf-8")
+            write_rows(self.directory / "stores.csv", server)
             connection = _connection(server)
             order = self._order()
             console.info(f"manifest: {self.manifest}")
@@ -291,8 +304,8 @@ def _connection(server: SandboxServer) -> Connection:
     )
 
 
-def write_manifest(path: Path, server: SandboxServer) -> None:
-    """Write the manifest of the whole fleet, and what each row is meant to end as."""
+def write_rows(path: Path, server: SandboxServer) -> None:
+    """Write a row for each store of the fleet, and what each row is meant to end as."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
         writer.writeheader()

@@ -7,8 +7,8 @@ import hashlib
 import re
 import socket
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,6 +50,7 @@ class Planner:
     """Resolves rows of one manifest against what Command showed.
 
     Attributes:
+        requests: Requests that reading all this took, by kind.
         counts: Rows by what becomes of them: ``pending``, or how they are skipped.
         reasons: Skipped rows by reason.
     """
@@ -58,6 +59,7 @@ class Planner:
     board: JobBoard
     taken: frozenset[str]
     choice: Choice
+    requests: Mapping[str, int] = field(default_factory=dict)
     counts: Counter[State] = field(default_factory=Counter)
     reasons: Counter[Reason] = field(default_factory=Counter)
     digest: str = ""
@@ -287,6 +289,7 @@ def write_campaign(
         UsageError: The manifest changed since it was validated.
     """
     manifest = opened(path)
+    campaign = replace(campaign, requests=planner.requests)
 
     def confirm(_: int) -> None:
         if manifest.sha256 != expected_sha256:

@@ -155,13 +155,17 @@ def _panel(facts: Mapping[str, Any]) -> Any:
     )
     if facts["eta_s"] is not None:
         head.append(f"  about {duration(facts['eta_s'])} left")
-    bar = ProgressBar(total=max(1, facts["total"]), completed=facts["ended"])
+    # A bar by itself ends no line; in a grid it does.
+    bar = Table.grid(expand=True, padding=(0, 1))
+    bar.add_row(ProgressBar(total=max(1, facts["total"]), completed=facts["ended"]))
     grid = Table.grid(padding=(0, 3))
     shown = [state for state in State if facts["states"].get(state)]
     for _ in shown:
         grid.add_column(justify="right")
     grid.add_row(*(Text(str(facts["states"][state]), style="bold") for state in shown))
-    grid.add_row(*(Text(str(state), style=_style(state)) for state in shown))
+    grid.add_row(
+        *(Text(str(state).replace("_", " "), style=_style(state)) for state in shown)
+    )
     lines: list[Any] = [head, bar, grid]
     if facts["breakers"]:
         text = f" {facts['breakers']} orchestrator(s) cut off by their breaker"

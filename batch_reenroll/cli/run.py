@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.campaign.reasons import EXPLANATIONS
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.settings import RunSettings
@@ -196,6 +196,7 @@ async def plan(order: Order, way: Connect, *, taken: frozenset[str]) -> Planner:
             board=await read_board(client),
             taken=taken,
             choice=order.choice,
+            requests=dict(client.requests),
         )
 
 
@@ -259,7 +260,7 @@ def say_outcome(outcome: Outcome, console: Console, *, resume: str) -> None:
             summary = outcome.report / "summary.json"
             console.data(summary.read_text(encoding="utf-8").rstrip())
     else:
-        rows = [(str(state), str(n)) for state, n in sorted(counts.items())]
+        rows = [(str(s), str(counts[s])) for s in OUTCOMES if s in counts]
         console.data(table([*rows, ("total", str(campaign.n_rows))]))
     if campaign.stop_reason:
         console.warn(f"stopped early: {campaign.stop_reason}")

@@ -20,8 +20,8 @@ def insert_campaign(writer: sqlite3.Connection, campaign: Campaign) -> int:
     cursor = writer.execute(
         "INSERT INTO campaign (campaign_id, command_url, purpose, columns, "
         "defaults, manifest_name, manifest_path, manifest_sha256, plan_sha256, "
-        "settings, operator, host, tool_version, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, '', '', ?, ?, ?, ?, ?)",
+        "settings, operator, host, tool_version, created_at, requests) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, '', '', ?, ?, ?, ?, ?, ?)",
         (
             campaign.campaign_id,
             campaign.command_url,
@@ -35,6 +35,7 @@ def insert_campaign(writer: sqlite3.Connection, campaign: Campaign) -> int:
             campaign.host,
             campaign.tool_version,
             campaign.created_at,
+            json.dumps(dict(campaign.requests)),
         ),
     )
     return int(cursor.lastrowid or 0)

@@ -74,6 +74,20 @@ class Tracked:
 
 
 @dataclass(slots=True)
+class Stranger:
+    """Somebody else's job of a row's store, for which the row waits.
+
+    Attributes:
+        since_s: When it was first seen, monotonic seconds.
+        row: The row with the store's inventory as it was then, or None where that
+            was not read.
+    """
+
+    since_s: float
+    row: Row | None = None
+
+
+@dataclass(slots=True)
 class Health:
     """Whether Command answers.
 
@@ -114,6 +128,7 @@ class Context:
         tally: Rows ended, all runs of the campaign.
         standing: Rows by state, for the progress display.
         breakers: By orchestrator GUID.
+        strangers: Rows that wait for somebody else's job, by number.
         stop, stop_message: Why feeding ended, or None.
     """
 
@@ -130,7 +145,7 @@ class Context:
     standing: dict[State, int] = field(default_factory=dict)
     breakers: dict[str, Breaker] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
-    waited_from_s: dict[int, float] = field(default_factory=dict)
+    strangers: dict[int, Stranger] = field(default_factory=dict)
     stop: Stop | None = None
     stop_message: str = ""
     stopped_s: float = 0.0
@@ -211,6 +226,7 @@ class Context:
         """Stop tracking a row."""
         if self.rows.pop(tracked.row.row_no, None) is not None:
             self.board.unwatch(tracked.row)
+            self.board.claim(tracked.row)
 
     def _count(self, origin: State, target: State) -> None:
         self.standing[origin] = self.standing.get(origin, 0) - 1

@@ -16,7 +16,7 @@ from batch_reenroll.campaign.nouns import InventoryCertificate
 from batch_reenroll.campaign.pace import backoff_s
 from batch_reenroll.campaign.proof import already_rotated, before
 from batch_reenroll.campaign.reasons import Reason
-from batch_reenroll.campaign.rows import Decision
+from batch_reenroll.campaign.rows import Decision, Row
 from batch_reenroll.campaign.verdict import Stop
 from batch_reenroll.errors import (
     CommandError,
@@ -28,7 +28,7 @@ from batch_reenroll.errors import (
     StoreInFlight,
     Throttled,
 )
-from batch_reenroll.runner.context import Context, Tracked, happens
+from batch_reenroll.runner.context import Context, Stranger, Tracked, happens
 from batch_reenroll.text import visible
 
 #: Refused POSTs without one success that end the run (design.md 5.1).
@@ -92,32 +92,57 @@ def _give_back(ctx: Context, tracked: Tracked, rest_s: float) -> None:
 
 async def _prepare(ctx: Context, tracked: Tracked) -> bool:
     """Look at the store; return whether the row may go on to be sent."""
-    if await _waits_for_stranger(ctx, tracked):
+    stranger = ctx.board.pending_at(tracked.row)
+    if stranger and await _given_up(ctx, tracked, stranger):
         return False
     row = tracked.row
-    if not (ctx.settings.verify or row.current_thumbprint or row.attempts):
+    known = ctx.strangers.get(row.row_no)
+    if not (ctx.settings.verify or row.current_thumbprint or row.attempts or known):
         return True
     inventory = await _inventory(ctx, tracked)
     if inventory is None:
         return False
-    rotated = already_rotated(row, inventory)
+    rotated = already_rotated(known.row if known and known.row else row, inventory)
     if rotated is not None:
         await ctx.advance(tracked, _skip(tracked, rotated))
         return False
+    tracked.row = _with_inventory(ctx, row, inventory)
+    if known is not None and known.row is None:
+        known.row = tracked.row
+    if stranger or _inventory_may_lag(ctx, row):
+        _give_back(ctx, tracked, ctx.settings.poll_interval_s)
+        return False
+    return True
+
+
+def _with_inventory(
+    ctx: Context, row: Row, inventory: Sequence[InventoryCertificate]
+) -> Row:
+    """Return the row with what its store holds now."""
     seen = before(row, inventory)
     under = seen.under_alias
-    tracked.row = row.moved(
-        Decision(
-            target=row.state,
-            changes={
-                "before": seen.certificates,
-                "thumbprint_before": under.thumbprint if under else None,
-                "not_before_before": under.not_before if under else None,
-                "not_after_before": under.not_after if under else None,
-            },
-        ).move(row, ctx.clock.now_utc())
+    now = Decision(
+        target=row.state,
+        changes={
+            "before": seen.certificates,
+            "thumbprint_before": under.thumbprint if under else None,
+            "not_before_before": under.not_before if under else None,
+            "not_after_before": under.not_after if under else None,
+        },
     )
-    return True
+    return row.moved(now.move(row, ctx.clock.now_utc()))
+
+
+def _inventory_may_lag(ctx: Context, row: Row) -> bool:
+    """Return whether a stranger's job may still come to show in the inventory.
+
+    Until it does, what the inventory holds is not what our job will replace, and the
+    stranger's certificate would pass for the proof of ours.
+    """
+    ended_s = ctx.board.stranger_ended_s(row)
+    if ended_s is None or not ctx.settings.verify:
+        return False
+    return ctx.clock.monotonic() - ended_s <= ctx.settings.verify_timeout_s
 
 
 def _skip(tracked: Tracked, found: InventoryCertificate) -> Decision:
@@ -135,21 +160,16 @@ def _skip(tracked: Tracked, found: InventoryCertificate) -> Decision:
     )
 
 
-async def _waits_for_stranger(ctx: Context, tracked: Tracked) -> bool:
-    """Return whether somebody else's job of this store must end first.
+async def _given_up(ctx: Context, tracked: Tracked, jobs: frozenset[str]) -> bool:
+    """Wait for somebody else's job of the store; return whether the row was given up.
 
-    It is never adopted. After the pick-up timeout the row is given up unsent.
+    The job is never adopted. After the pick-up timeout the row ends, unsent.
     """
     row_no, now_s = tracked.row.row_no, ctx.clock.monotonic()
-    pending = ctx.board.pending_at(tracked.row)
-    if not pending:
-        ctx.waited_from_s.pop(row_no, None)
+    known = ctx.strangers.setdefault(row_no, Stranger(since_s=now_s))
+    if now_s - known.since_s <= ctx.settings.pickup_timeout_s:
         return False
-    since_s = ctx.waited_from_s.setdefault(row_no, now_s)
-    if now_s - since_s <= ctx.settings.pickup_timeout_s:
-        _give_back(ctx, tracked, ctx.settings.poll_interval_s)
-        return True
-    named = sorted(pending)
+    named = sorted(jobs)
     decision = Decision(
         target=State.NOT_ATTEMPTED,
         reason=Reason.JOB_PENDING,
@@ -211,7 +231,10 @@ async def _paced(ctx: Context, tracked: Tracked) -> bool:
         _give_back(ctx, tracked, 0.0)
         return False
     # A stranger's job may have shown up while the row waited.
-    return not await _waits_for_stranger(ctx, tracked)
+    if ctx.board.pending_at(tracked.row) or _inventory_may_lag(ctx, tracked.row):
+        _give_back(ctx, tracked, 0.0)
+        return False
+    return True
 
 
 async def _submit(ctx: Context, tracked: Tracked) -> None:

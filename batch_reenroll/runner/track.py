@@ -108,6 +108,7 @@ class Tracker:
         if certain:
             ctx.board.finish_look(began_s)
         self._lower_floor(began_s)
+        ctx.board.forget_ends(began_s - ctx.settings.verify_timeout_s)
 
     async def _look_at_scheduled(self, began_s: float) -> bool:
         """Read waiting jobs; return whether none can have been missed.
@@ -148,7 +149,7 @@ class Tracker:
         n_read = 0
         for number in range(1, _MAX_PAGES):
             page = await ctx.command.job_history(page=number, limit=PAGE_ROWS)
-            ctx.board.see_history(page.items, began_s)
+            ctx.board.see_history(page.items, began_s, page.server_time)
             n_read += len(page.items)
             lowest = min((record.history_id for record in page.items), default=0)
             if not page.items or floor_id is None or lowest <= floor_id:
@@ -167,7 +168,7 @@ class Tracker:
                 wanted.add(job_id)
         for group in _batches(sorted(wanted)):
             page = await ctx.command.job_history(page=1, limit=PAGE_ROWS, job_ids=group)
-            board.see_history(page.items, began_s)
+            board.see_history(page.items, began_s, page.server_time)
 
     def _lower_floor(self, began_s: float) -> None:
         """Remember this look, and set the floor for the next.

@@ -11,6 +11,7 @@ from batch_reenroll.sandbox.config import SandboxConfig
 from batch_reenroll.sandbox.core import Core
 from batch_reenroll.sandbox.eventlog import LOG_NAME
 from batch_reenroll.sandbox.exchange import Request, Response, SandboxError
+from batch_reenroll.sandbox.faultfile import load_faults
 from batch_reenroll.sandbox.faults import (
     Action,
     FaultScript,
@@ -19,7 +20,6 @@ from batch_reenroll.sandbox.faults import (
     Match,
     RequestFault,
     RequestFaults,
-    load_faults,
 )
 from batch_reenroll.sandbox.fleet import (
     Fleet,

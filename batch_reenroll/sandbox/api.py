@@ -1,4 +1,4 @@
-"""The routes: which method and path is answered how, as pure calls on the world."""
+"""The calls: how each request is answered, as pure calls on the world."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from batch_reenroll.sandbox.exchange import ApiError, Request, Response, json_body
 from batch_reenroll.sandbox.intake import read_guid, read_submission
+from batch_reenroll.sandbox.jobcontrol import JobControl
 from batch_reenroll.sandbox.listings import (
     agent_listing,
     history_listing,
@@ -19,6 +20,7 @@ from batch_reenroll.sandbox.listings import (
 from batch_reenroll.sandbox.orchestration import Orchestration
 from batch_reenroll.sandbox.params import Listing, ListParams, read_params
 from batch_reenroll.sandbox.query import Context
+from batch_reenroll.sandbox.routes import NOT_FOUND, endpoint_names, route
 from batch_reenroll.sandbox.wire import (
     Json,
     agent_json,
@@ -32,27 +34,8 @@ from batch_reenroll.sandbox.world import World
 
 T = TypeVar("T")
 
-NOT_FOUND = "0xA0110404"
-BAD_METHOD = "0xA0110405"
 NO_MARKER = "0xA0110400"
 BODY_TOO_LARGE = "0xA0110413"
-
-_BASES = ("/keyfactorapi", "/keyfactor/api")
-_ROUTES = (
-    ("GET", r"/certificatestores", "stores"),
-    ("GET", r"/certificatestores/(?P<id>[^/]+)", "store"),
-    ("GET", r"/certificatestores/(?P<id>[^/]+)/inventory", "inventory"),
-    ("POST", r"/certificatestores/reenrollment", "reenroll"),
-    ("GET", r"/orchestratorjobs/scheduledjobs", "scheduled_jobs"),
-    ("GET", r"/orchestratorjobs/jobhistory", "job_history"),
-    ("GET", r"/certificatestoretypes", "store_types"),
-    ("GET", r"/certificatestoretypes/name/(?P<id>[^/]+)", "store_types_named"),
-    ("GET", r"/certificatestoretypes/(?P<id>[^/]+)", "store_type"),
-    ("GET", r"/agents", "agents"),
-    ("GET", r"/agents/(?P<id>[^/]+)", "agent"),
-    ("GET", r"/status/endpoints", "endpoints"),
-)
-_COMPILED = tuple((verb, re.compile(path), name) for verb, path, name in _ROUTES)
 
 
 class Api:
@@ -66,6 +49,9 @@ class Api:
         self._history = history_listing()
         self._agents = agent_listing()
         self._types = store_type_listing()
+        control = JobControl(
+            world, orchestration, scheduled=self._scheduled, history=self._history
+        )
         self._calls: Mapping[str, Callable[[Request, str, str], Response]] = {
             "stores": self._list_stores,
             "store": self._one_store,
@@ -73,6 +59,9 @@ class Api:
             "reenroll": self._reenroll,
             "scheduled_jobs": self._list_scheduled,
             "job_history": self._list_history,
+            "unschedule": _without_content(control.unschedule),
+            "reschedule": _without_content(control.reschedule),
+            "acknowledge": _without_content(control.acknowledge),
             "store_types": self._list_types,
             "store_types_named": self._types_named,
             "store_type": self._one_type,
@@ -93,7 +82,7 @@ class Api:
             raise ApiError(404, NOT_FOUND, "The query string is too long.")
         if len(request.body) > settings.body_max_bytes:
             raise ApiError(413, BODY_TOO_LARGE, "The request body is too large.")
-        name, argument = _route(request.method, unquote(path))
+        name, argument = route(request.method, unquote(path))
         # undocumented: what Command does without it; "mandatory on writes" is.
         marker = request.headers.get("x-keyfactor-requested-with")
         if request.method != "GET" and not marker:
@@ -209,9 +198,7 @@ class Api:
         return _json(agent_json(world, agent))
 
     def _endpoints(self, _request: Request, _caller: str, _argument: str) -> Response:
-        # undocumented: the form of the strings; an array of strings is.
-        paths = [f"{verb} {re.sub('[(].*?[)]', '{id}', p)}" for verb, p, _ in _ROUTES]
-        return _json(paths)
+        return _json(endpoint_names())
 
     @staticmethod
     def _known(argument: str, table: Mapping[str, object]) -> str:
@@ -224,22 +211,16 @@ class Api:
         return guid
 
 
-def _route(method: str, path: str) -> tuple[str, str]:
-    """Return the name of the call and its argument, in lower case."""
-    lower = path.lower()
-    base = next((b for b in _BASES if lower.startswith(b + "/")), None)
-    rest = lower[len(base) :].rstrip("/") if base else ""
-    allowed: list[str] = []
-    for verb, pattern, name in _COMPILED:
-        match = pattern.fullmatch(rest)
-        if match and verb == method:
-            return name, match.groupdict().get("id", "")
-        if match:
-            allowed.append(verb)
-    if allowed:
-        allow = (("Allow", ", ".join(sorted(set(allowed)))),)
-        raise ApiError(405, BAD_METHOD, "The method is not allowed here.", allow)
-    raise ApiError(404, NOT_FOUND, "There is no such endpoint.")
+def _without_content(
+    act: Callable[[Request, str], None],
+) -> Callable[[Request, str, str], Response]:
+    """Return the call that does ``act`` and answers 204."""
+
+    def call(request: Request, caller: str, _argument: str) -> Response:
+        act(request, caller)
+        return Response(status=204)
+
+    return call
 
 
 def _json(value: object, total: int | None = None) -> Response:

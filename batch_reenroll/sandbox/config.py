@@ -28,6 +28,7 @@ class SandboxConfig:
         user: Name for Basic authentication.
         domain: ``DOMAIN\user`` is taken as well.
         password: None = a random one, told by ``SandboxServer.env``.
+        extra_users: (name, password) of others that may sign in, in the same domain.
         workers: Threads that make keys and write files, >= 1.
         eager_stores: Up to this many stores all files are made at the start; beyond
             it each is made when it is first asked for.
@@ -43,6 +44,7 @@ class SandboxConfig:
     user: str = "sandbox"
     domain: str = "EXAMPLE"
     password: str | None = field(default=None, repr=False)
+    extra_users: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     workers: int = 2
     eager_stores: int = 2_000
 
@@ -51,10 +53,13 @@ class SandboxConfig:
             raise SandboxError(f"port {self.port} is not 0 to 65535")
         if self.workers < 1 or self.eager_stores < 0:
             raise SandboxError("workers must be >= 1 and eager_stores >= 0")
-        if not self.user or ":" in self.user or "\\" in self.user:
-            raise SandboxError("user must be a plain name without ':' and '\\'")
-        if self.password is not None and not self.password:
-            raise SandboxError("the password is empty")
+        names = [self.user, *(name for name, _ in self.extra_users)]
+        if not all(_is_plain(name) for name in names):
+            raise SandboxError("a user must be a plain name without ':' and '\\'")
+        if len({name.lower() for name in names}) < len(names):
+            raise SandboxError("two users have the same name")
+        if "" in (self.password, *(password for _, password in self.extra_users)):
+            raise SandboxError("a password is empty")
 
     @property
     def is_loopback(self) -> bool:
@@ -65,3 +70,7 @@ class SandboxConfig:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and not {":", "\\"} & set(name)

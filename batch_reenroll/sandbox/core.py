@@ -22,6 +22,7 @@ from batch_reenroll.sandbox.exchange import (
 from batch_reenroll.sandbox.faults import JobFaults
 from batch_reenroll.sandbox.fleet import Fleet
 from batch_reenroll.sandbox.identity import Identity, sign_in
+from batch_reenroll.sandbox.noise import Noise
 from batch_reenroll.sandbox.orchestration import Orchestration
 from batch_reenroll.sandbox.policy import CaPolicy
 from batch_reenroll.sandbox.settings import Settings
@@ -87,6 +88,7 @@ class Core:
         self._api = Api(self.world, self._orchestration)
         self._requests = 0
         self._orchestration.begin()
+        Noise(self.world, self._agenda).begin()
 
     def advance(self, now: float) -> None:
         """Do everything that is due up to ``now``; an earlier ``now`` does nothing."""

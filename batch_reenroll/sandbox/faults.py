@@ -3,25 +3,17 @@
 Nothing here is plain random: a rule counts what it matches, or draws from a generator
 of its own that a seed starts. The same script and the same requests give the same
 faults.
-
-A fault file is a JSON object::
-
-    {"requests": [{"match": {"method": "POST", "path": "/Reenrollment"},
-                   "nth": 3, "times": 2,
-                   "action": {"status": 503, "retry_after_s": 2}}],
-     "jobs": [{"store_id": "…", "times": 1, "result": 4, "message": "disk full"}]}
 """
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import Literal
 
 from batch_reenroll.sandbox.exchange import Request, SandboxError
+from batch_reenroll.sandbox.pages import MISCHIEFS, Mischief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +55,8 @@ class Action:
         delay_after_s: Wait after it was carried out, before the answer leaves.
         drop: Close the connection ``before`` it is carried out, or ``after``.
         truncate_bytes: Send only so many bytes of the body, then close.
+        page: ``reverse`` or ``shuffle`` the items of a list answer, or ``duplicate``
+            some of them; other answers stay as they are.
     """
 
     status: int | None = None
@@ -74,12 +68,15 @@ class Action:
     delay_after_s: float = 0.0
     drop: Literal["before", "after"] | None = None
     truncate_bytes: int | None = None
+    page: Mischief | None = None
 
     def __post_init__(self) -> None:
         if self.status is not None and not 200 <= self.status <= 599:
             raise SandboxError(f"fault: status {self.status} is not 200 to 599")
         if self.drop not in (None, "before", "after"):
             raise SandboxError("fault: drop must be 'before' or 'after'")
+        if self.page is not None and self.page not in MISCHIEFS:
+            raise SandboxError(f"fault: page must be one of {', '.join(MISCHIEFS)}")
         numbers = (self.delay_s, self.delay_after_s, self.truncate_bytes or 0)
         if min(numbers) < 0:
             raise SandboxError("fault: delays and truncate_bytes must be >= 0")
@@ -204,47 +201,3 @@ class FaultScript:
 
     requests: tuple[RequestFault, ...] = ()
     jobs: tuple[JobFault, ...] = ()
-
-
-R = TypeVar("R")
-
-
-def load_faults(path: Path) -> FaultScript:
-    """Return the script in the JSON file ``path``.
-
-    Raises:
-        SandboxError: It cannot be read or holds an unknown key or value.
-    """
-    try:
-        data = json.loads(path.read_bytes())
-        if not isinstance(data, dict) or not set(data) <= {"requests", "jobs"}:
-            raise SandboxError(f"{path}: expected an object with requests and jobs")
-        return FaultScript(
-            requests=tuple(_request_fault(item) for item in data.get("requests", ())),
-            jobs=tuple(_build(JobFault, item) for item in data.get("jobs", ())),
-        )
-    except OSError as exc:
-        raise SandboxError(f"{path}: {exc.strerror}") from exc
-    except (ValueError, TypeError, RecursionError) as exc:
-        raise SandboxError(f"{path}: not a fault script: {exc}") from exc
-
-
-def _request_fault(item: Any) -> RequestFault:
-    if not isinstance(item, dict):
-        raise SandboxError("fault: each request fault must be an object")
-    if "action" not in item:
-        raise SandboxError("fault: each request fault needs an action")
-    parts = dict(item)
-    parts["match"] = _build(Match, parts.get("match", {}))
-    parts["action"] = _build(Action, parts["action"])
-    return _build(RequestFault, parts)
-
-
-def _build(kind: type[R], item: Any) -> R:
-    """Make a ``kind`` of a JSON object, naming keys that it does not have."""
-    if not isinstance(item, dict):
-        raise SandboxError(f"fault: {kind.__name__} must be an object")
-    known = {spec.name for spec in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(set(item) - known):
-        raise SandboxError(f"fault: unknown key {unknown[0]!r} in {kind.__name__}")
-    return kind(**item)

@@ -6,6 +6,7 @@ A transport asks :meth:`FrontDoor.admit` first, waits as told, asks
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from batch_reenroll.sandbox.core import Core
@@ -18,6 +19,7 @@ from batch_reenroll.sandbox.exchange import (
     iso_time,
 )
 from batch_reenroll.sandbox.faults import Action, RequestFaults
+from batch_reenroll.sandbox.pages import rearranged
 from batch_reenroll.sandbox.world import LogSink
 
 FAULT_CODE = "0xA0110500"
@@ -43,6 +45,8 @@ class FrontDoor:
         self.core = core
         self.faults = faults
         self._log = log
+        seed = f"pages:{core.world.fleet.plan.seed}"
+        self._rng = random.Random(seed)  # noqa: S311 - reproducible, no secret
 
     def admit(self, request: Request) -> Action:
         """Return the fault this request meets; an empty one does nothing."""
@@ -59,6 +63,8 @@ class FrontDoor:
             response = self._refusal(action.status)
         if response is None or action.drop is not None:
             return self._logged(request, action, Reply(response=None))
+        if action.page is not None:
+            response = rearranged(response, action.page, self._rng)
         response = self._with_headers(response, action)
         reply = Reply(response=response, send_bytes=action.truncate_bytes)
         return self._logged(request, action, reply)
@@ -113,5 +119,6 @@ def _described(action: Action) -> str:
         f"truncate {action.truncate_bytes}"
         if action.truncate_bytes is not None
         else "",
+        f"page {action.page}" if action.page else "",
     ]
     return ", ".join(word for word in words if word) or "headers"

@@ -6,16 +6,17 @@ of ScheduledJobs, a JobHistory row appears) → ended in place → perhaps put b
 undocumented: a job that an orchestrator was given but has not begun stays in
 ScheduledJobs. The agent protocol has the orchestrator fetch each job's configuration
 when its turn comes, and only then is there a JobHistoryId; until then the job can be
-withdrawn (``JobCancelled``), so it counts as scheduled. ``history_lag_s`` opens a gap.
+withdrawn (``JobCancelled``: it does not run and has no row), so it counts as scheduled.
+``history_lag_s`` opens a gap.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 
 from batch_reenroll.sandbox.agenda import Agenda
-from batch_reenroll.sandbox.exchange import iso_time
 from batch_reenroll.sandbox.faults import JobFaults
 from batch_reenroll.sandbox.state import (
     INVENTORY,
@@ -63,12 +64,10 @@ class Orchestration:
         for agent in world.orchestrators.values():
             if agent.plan.online:
                 first = agent.plan.phase * world.settings.heartbeat_s
-                self._agenda.at(world.started_at + first, self._beats(agent))
+                beat = partial(self.heartbeat, agent)
+                self._agenda.at(world.started_at + first, beat)
         if world.settings.nightly_inventory:
             self._agenda.at(next_nightly_at(world.started_at), self._nightly)
-
-    def _beats(self, agent: Orchestrator) -> _Heartbeat:
-        return _Heartbeat(self, agent)
 
     def heartbeat(self, agent: Orchestrator, now: float) -> None:
         """Let ``agent`` show itself and take all its scheduled jobs."""
@@ -76,7 +75,7 @@ class Orchestration:
         self._world.hand_out(agent, now)
         self._start_next(agent, now)
         beat_s = self._world.settings.heartbeat_s
-        self._agenda.at(now + beat_s, self._beats(agent))
+        self._agenda.at(now + beat_s, partial(self.heartbeat, agent))
 
     def schedule(self, store: Store, wish: Wish, by: str, now: float) -> Job:
         """Create a reenrollment job.
@@ -107,22 +106,35 @@ class Orchestration:
         self._agenda.at(next_nightly_at(now), self._nightly)
 
     def _start_next(self, agent: Orchestrator, now: float) -> None:
-        if agent.busy or not agent.queue:
+        job = None if agent.busy else self._next_job(agent, now)
+        if job is None:
             return
-        job = agent.queue.popleft()
         self._world.drop_scheduled(job)
         agent.busy = True
         job.tries += 1
         row = self._world.open_row(job, agent, now)
-        self._log(
+        self._world.tell(
             "job_started",
-            now,
             job,
+            now,
             history_id=row.history_id,
             agent=agent.plan.machine,
             attempt=job.tries,
         )
-        self._agenda.at(now + self._duration_s(row), lambda at: self._work(row, at))
+        self._agenda.at(now + self._duration_s(row), partial(self._work, row))
+
+    def _next_job(self, agent: Orchestrator, now: float) -> Job | None:
+        """Take the next job off the queue; what was withdrawn is not run."""
+        while agent.queue:
+            job = agent.queue.popleft()
+            if not job.withdrawn:
+                return job
+            self._world.tell("job_cancelled", job, now, agent=agent.plan.machine)
+            # After JobCancelled an agent registers a new session, and that brings it
+            # all jobs that are due (keyfactor-command.md 10).
+            agent.last_seen = now
+            self._world.hand_out(agent, now)
+        return None
 
     def _duration_s(self, row: HistoryRow) -> float:
         settings, rng = self._world.settings, self._world.rng
@@ -199,10 +211,10 @@ class Orchestration:
         row.result = result
         row.message = message
         row.status = Status.COMPLETED_WILL_RETRY if again else Status.COMPLETED
-        self._log(
+        self._world.tell(
             "job_ended",
-            now,
             job,
+            now,
             history_id=row.history_id,
             result=int(result),
             status=int(row.status),
@@ -237,32 +249,7 @@ class Orchestration:
     def _log_created(self, job: Job, now: float) -> None:
         wish = job.wish
         extra = {"alias": wish.alias, "subject": wish.subject} if wish else {}
-        self._log("job_created", now, job, by=job.by, **extra)
-
-    def _log(self, event: str, now: float, job: Job, **more: object) -> None:
-        self._world.log(
-            {
-                "at": iso_time(now),
-                "event": event,
-                "job_id": job.job_id,
-                "job_type": job.job_type,
-                "store_id": job.store.store_id,
-                **more,
-            }
-        )
-
-
-class _Heartbeat:
-    """One heartbeat to come."""
-
-    __slots__ = ("_agent", "_orchestration")
-
-    def __init__(self, orchestration: Orchestration, agent: Orchestrator) -> None:
-        self._orchestration = orchestration
-        self._agent = agent
-
-    def __call__(self, now: float) -> None:
-        self._orchestration.heartbeat(self._agent, now)
+        self._world.tell("job_created", job, now, by=job.by, **extra)
 
 
 def next_nightly_at(now: float) -> float:

@@ -98,6 +98,18 @@ class Listing(Generic[T]):
     sorts: Mapping[str, Callable[[T], Scalar]]
     default_sort: str = ""
 
+    def matching(self, rows: Iterable[T], query: str, context: Context) -> list[T]:
+        """Return the rows that ``query`` is about, in their order.
+
+        Raises:
+            ApiError: 400; the query is not understood.
+        """
+        try:
+            test = compile_query(query, self.fields, context)
+        except QueryError as exc:
+            raise ApiError(400, BAD_QUERY, f"Invalid query: {exc}.") from exc
+        return [row for row in rows if test(row)]
+
     def select(
         self, rows: Iterable[T], params: ListParams, context: Context
     ) -> tuple[Sequence[T], int]:
@@ -106,16 +118,12 @@ class Listing(Generic[T]):
         Raises:
             ApiError: 400; the query or the sort field is not understood.
         """
-        try:
-            test = compile_query(params.query, self.fields, context)
-        except QueryError as exc:
-            raise ApiError(400, BAD_QUERY, f"Invalid query: {exc}.") from exc
+        found = self.matching(rows, params.query, context)
         name = (params.sort_field or self.default_sort).lower()
         key = self.sorts.get(name)
         if name and key is None:
             message = f"Invalid sort field: {params.sort_field[:80]}."
             raise ApiError(400, BAD_SORT_FIELD, message)
-        found = [row for row in rows if test(row)]
         if key is not None:
             found.sort(key=_nulls_last(key), reverse=params.descending)
         elif params.descending:

@@ -7,7 +7,7 @@ import secrets
 import shlex
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -100,7 +100,7 @@ class SandboxServer:
             started_at=now,
             settings=self.config.settings,
             policy=self.config.policy,
-            identities=(self._identity(),),
+            identities=tuple(self._identities()),
             hands=hands,
             job_faults=JobFaults(self.config.faults.jobs),
             session=past.sessions,
@@ -128,10 +128,10 @@ class SandboxServer:
         await site.start()
         self._port = runner.addresses[0][1]
 
-    def _identity(self) -> Identity:
-        return Identity(
-            user=self.config.user, password=self._password, domain=self.config.domain
-        )
+    def _identities(self) -> Iterator[Identity]:
+        users = ((self.config.user, self._password), *self.config.extra_users)
+        for user, password in users:
+            yield Identity(user=user, password=password, domain=self.config.domain)
 
     def _deliver(self, order_id: int, result: WorkResult) -> None:
         self.core.deliver(order_id, result, time.time())

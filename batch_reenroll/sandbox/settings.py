@@ -19,11 +19,18 @@ class Settings:
         inventory_min_s, inventory_max_s: Range of an inventory's duration.
         inventory_delay_s: From the end of a reenrollment until the orchestrator
             queues the chained inventory.
-        history_lag_s: How long a job is in neither list: from the moment it leaves
-            ScheduledJobs until its JobHistory row can be seen.
+        history_lag_s: How long a job may be in neither list: from the moment it
+            leaves ScheduledJobs until its JobHistory row can be seen. Drawn for each
+            row, evenly between 0 and this, so that a row may appear after one with a
+            higher JobHistoryId, as where transactions commit out of order.
         job_retry_count: How often Command puts a failed reenrollment back.
             undocumented: Command's default; we take 0.
         job_retry_delay_s: How long it then waits.
+        reschedule_keeps_job_id: A rescheduled job has the JobId of the failed one.
+            undocumented: which Command does; we take a new one.
+        noise_jobs_per_s: How many history rows of reenrollments outside the fleet
+            appear in a second, on average; 0 to 10,000. The history grows for as long
+            as the sandbox runs.
         nightly_inventory: Each store has a daily inventory schedule (02:00 UTC).
         result_enums: How ``Result`` and ``Status`` are sent.
         zone_suffix: Times end with ``Z``.
@@ -44,6 +51,8 @@ class Settings:
     history_lag_s: float = 0.0
     job_retry_count: int = 0
     job_retry_delay_s: float = 5.0
+    reschedule_keeps_job_id: bool = False
+    noise_jobs_per_s: float = 0.0
     nightly_inventory: bool = True
     result_enums: Literal["int", "string"] = "int"
     zone_suffix: bool = True
@@ -67,6 +76,10 @@ class Settings:
                 "durations must be >= 0",
             ),
             (self.job_retry_count < 0, "job_retry_count must be >= 0"),
+            (
+                not 0 <= self.noise_jobs_per_s <= 10_000,
+                "noise_jobs_per_s must be 0 to 10000",
+            ),
             (
                 self.return_limit_max is not None and self.return_limit_max < 1,
                 "return_limit_max must be >= 1",

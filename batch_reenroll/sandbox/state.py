@@ -121,6 +121,7 @@ class Job:
         not_before: No orchestrator is given it earlier.
         tries: Tries begun.
         handed_out: Its orchestrator has it in its queue.
+        withdrawn: It was unscheduled; its orchestrator is told at its turn.
     """
 
     job_id: str
@@ -133,6 +134,7 @@ class Job:
     not_before: float = 0.0
     tries: int = 0
     handed_out: bool = False
+    withdrawn: bool = False
 
     @property
     def job_type(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from batch_reenroll.sandbox.exchange import SandboxError
+from batch_reenroll.sandbox.exchange import SandboxError, iso_time
 from batch_reenroll.sandbox.fleet import Fleet, draw_guid
 from batch_reenroll.sandbox.policy import CaPolicy
 from batch_reenroll.sandbox.settings import Settings
@@ -63,6 +63,7 @@ class World:
         self.fleet = fleet
         self.settings = settings
         self.policy = policy
+        self.session = session
         self.log = log
         self.now = self.started_at = started_at
         seed = f"world:{fleet.plan.seed}:{session}"
@@ -151,15 +152,32 @@ class World:
                 job.handed_out = True
                 agent.queue.append(job)
 
-    def open_row(self, job: Job, agent: Orchestrator, now: float) -> HistoryRow:
-        """Add the history row of a try that begins now."""
+    def pending_job_ids(self) -> set[str]:
+        """Return the ids of all jobs that are scheduled or running."""
+        running = (row.job.job_id for row in self.history if row.ended_at is None)
+        return {*self.scheduled, *running}
+
+    def open_row(
+        self,
+        job: Job,
+        agent: Orchestrator,
+        now: float,
+        *,
+        rng: random.Random | None = None,
+    ) -> HistoryRow:
+        """Add the history row of a try that begins now.
+
+        When it can be seen is drawn from ``rng``, or else from the world's own.
+        """
+        longest_s = self.settings.history_lag_s
+        lag_s = (rng or self.rng).uniform(0, longest_s) if longest_s else 0.0
         self._last_history_id += 1
         row = HistoryRow(
             history_id=self._last_history_id,
             job=job,
             agent=agent,
             started_at=now,
-            visible_at=now + self.settings.history_lag_s,
+            visible_at=now + lag_s,
         )
         self.history.append(row)
         return row
@@ -174,6 +192,19 @@ class World:
         if not self.settings.history_lag_s:
             return self.history
         return [row for row in self.history if row.visible_at <= self.now]
+
+    def tell(self, event: str, job: Job, now: float, **more: object) -> None:
+        """Enter ``event`` of ``job`` into the sandbox's own log."""
+        self.log(
+            {
+                "at": iso_time(now),
+                "event": event,
+                "job_id": job.job_id,
+                "job_type": job.job_type,
+                "store_id": job.store.store_id,
+                **more,
+            }
+        )
 
     def _nightly_job(self, store: Store) -> Job:
         return Job(

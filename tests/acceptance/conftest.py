@@ -12,7 +12,7 @@ from acceptance.terminal import Terminal, finished
 
 from batch_reenroll.sandbox import FleetPlan
 
-_PLAN = FleetPlan(stores=520, orchestrators=5, offline=1, broken_stores=60, seed=7)
+_PLAN = FleetPlan(stores=900, orchestrators=5, offline=1, broken_stores=60, seed=7)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ class Report:
             name: [line["RowId"] for line in self.lines(f"{name}.csv")]
             for name in ("success", "failure", "remaining")
         }
-        assert sorted(sum(parts.values(), [])) == sorted(wanted)
+        assert sorted(chain.from_iterable(parts.values())) == sorted(wanted)
         for line in results:
             assert line["RowId"] in parts[part_of(line["outcome"])]
         self._assert_summary(Counter(line["outcome"] for line in results), len(wanted))

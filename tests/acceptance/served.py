@@ -32,10 +32,10 @@ Row = dict[str, str]
 
 #: Times fit for a Command whose orchestrators ask for work three times a second.
 QUICK = (
-    "--poll-interval=0.3",
+    "--poll-interval=0.2",
     "--rate=100",
     "--per-orchestrator=8",
-    "--settle-time=1",
+    "--settle-time=0.5",
     "--verify-timeout=20",
 )
 
@@ -55,9 +55,11 @@ class Served:
     env: dict[str, str]
     _taken: set[str] = field(default_factory=set)
     _stores: dict[str, PlannedStore] = field(init=False)
+    _online: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self._stores = {store.store_id: store for store in self.fleet.stores}
+        self._online = {o.agent_id for o in self.fleet.orchestrators if o.online}
 
     # -- rows ----------------------------------------------------------------------
 
@@ -70,24 +72,29 @@ class Served:
             offline: How many of them lie at an orchestrator that asks for no work.
         """
         chosen = [
-            *self._take(broken, "Broken", online=True),
-            *self._take(offline, "", online=False),
-            *self._take(n - broken - offline, "", online=True),
+            *self._take(broken, broken=True),
+            *self._take(offline, online=False),
+            *self._take(n - broken - offline),
         ]
         return [{"RowId": f"r{i:04d}", **row} for i, row in enumerate(chosen, 1)]
 
-    def _take(self, n: int, template: str, *, online: bool) -> Iterator[Row]:
-        is_online = {o.agent_id: o.online for o in self.fleet.orchestrators}
+    def _take(
+        self, n: int, *, broken: bool = False, online: bool = True
+    ) -> Iterator[Row]:
         for row in self.fleet.manifest_rows():
             if n <= 0:
                 return
             is_broken = row["CertificateTemplate"] == "Broken"
-            fits = is_broken is bool(template) and is_online[row["AgentGuid"]] is online
+            fits = is_broken is broken and self.is_online(row) is online
             if fits and row["KeystoreId"] not in self._taken:
                 self._taken.add(row["KeystoreId"])
                 n -= 1
                 yield row
         assert n <= 0, "the fleet has no such stores left"
+
+    def is_online(self, row: Row) -> bool:
+        """Return whether the row's orchestrator asks for work."""
+        return row["AgentGuid"] in self._online
 
     # -- the judge -----------------------------------------------------------------
 
@@ -137,7 +144,9 @@ class Served:
             return entry.key, entry.chain[0]
         data = path.read_bytes()
         if store.file_format is StoreFormat.PEM:
-            return load_pem_private_key(data, None), x509.load_pem_x509_certificate(data)
+            return load_pem_private_key(data, None), x509.load_pem_x509_certificate(
+                data
+            )
         key, leaf, _ = load_key_and_certificates(data, store.password.encode())
         assert key is not None
         assert leaf is not None

@@ -108,14 +108,16 @@ class Terminal:
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         # Nothing of the tester's own profile or proxies may reach the program.
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "LANG")
+            if name in os.environ
+        }
         home = {"HOME": str(self.folder), "PYTHONUTF8": "1"}
         return {**kept, **home, **self.env, **more}
 
 
-def finished(
-    process: subprocess.Popen[str], *, deadline_s: float = DEADLINE_S
-) -> Done:
+def finished(process: subprocess.Popen[str], *, deadline_s: float = DEADLINE_S) -> Done:
     """Wait for the end of a process; a hanging one is killed and fails."""
     with process:
         try:

@@ -190,9 +190,7 @@ def test_a_store_with_a_job_that_waits_already_is_not_given_another(
     flags = ("--yes", "--pickup-timeout=0.5", *QUICK)
     terminal.run("run", manifest, *flags).expect(7)
     says(
-        terminal.run(
-            "run", manifest, "--ledger=sqlite:///other.db", *flags
-        ).expect(4),
+        terminal.run("run", manifest, "--ledger=sqlite:///other.db", *flags).expect(4),
         "job_pending",
     )
     command.assert_one_job_each(rows)

@@ -60,7 +60,7 @@ def test_an_unusable_ledger_exits_2_with_a_hint_and_sends_nothing(
     make(ledger)
     before = command.posts()
     held = ledger.read_bytes() if ledger.is_file() else b""
-    words = ("c",)
+    words: tuple[str, ...] = ("c",)
     if verb == "run":
         write_manifest(terminal.folder / "m.csv", _ROWS)
         words = ("m.csv", "--yes")
@@ -116,7 +116,7 @@ def no_file_beyond(n_bytes: int) -> Callable[[], None]:
 def assert_whole_after(
     full: Done, terminal: Terminal, command: Served, rows: list[dict[str, str]]
 ) -> None:
-    """Fail unless the error was clear, and the campaign ends well once there is room."""
+    """Fail unless the error was clear, and resume ends well once there is room."""
     full.expect(2)
     assert "the ledger batch-reenroll.db refused a write" in full.err
     assert "hint: free space" in full.err
@@ -126,7 +126,7 @@ def assert_whole_after(
     command.assert_one_job_each(rows)
 
 
-@pytest.mark.parametrize("kib", [200, 300, 420])
+@pytest.mark.parametrize("kib", [200, 360])
 def test_a_disk_that_fills_up_stops_the_run_and_resume_finishes(
     terminal: Terminal, command: Served, kib: int
 ) -> None:
@@ -134,7 +134,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_resume_finishes(
     write_manifest(terminal.folder / "m.csv", rows)
     words = ("run", "m.csv", "--yes", "--campaign=c", *QUICK, "--rate=30")
     full = terminal.run(*words, before=no_file_beyond(kib * 1024))
-    assert 0 < sum(command.jobs(rows).values())
+    assert sum(command.jobs(rows).values()) > 0
     assert_whole_after(full, terminal, command, rows)
 
 

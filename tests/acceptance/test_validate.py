@@ -35,10 +35,20 @@ def _bomb() -> str:
 
 #: Name of the file, what it holds, code and line of the problem.
 BAD: dict[str, tuple[str, bytes, str, int | None]] = {
-    "latin-1": ("m.csv", (HEADER + ROW).encode().replace(b"web", b"w\xe9b"), "not_utf8", 2),
+    "latin-1": (
+        "m.csv",
+        (HEADER + ROW).encode().replace(b"web", b"w\xe9b"),
+        "not_utf8",
+        2,
+    ),
     "utf-16": ("m.csv", (HEADER + ROW).encode("utf-16"), "not_utf8", 1),
     "spreadsheet": ("m.csv", b"PK\x03\x04" + bytes(200), "not_utf8", 1),
-    "NUL byte": ("m.csv", (HEADER + ROW.replace("web", "w\0b")).encode(), "nul_byte", 2),
+    "NUL byte": (
+        "m.csv",
+        (HEADER + ROW.replace("web", "w\0b")).encode(),
+        "nul_byte",
+        2,
+    ),
     "10 MB cell": (
         "m.csv",
         (HEADER + ROW.replace("web", "w" * 10_000_000)).encode(),

@@ -30,6 +30,9 @@ START = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 REENROLL = "/CertificateStores/Reenrollment"
 HISTORY = "/OrchestratorJobs/JobHistory"
 SCHEDULED = "/OrchestratorJobs/ScheduledJobs"
+UNSCHEDULE = "/OrchestratorJobs/Unschedule"
+RESCHEDULE = "/OrchestratorJobs/Reschedule"
+ACKNOWLEDGE = "/OrchestratorJobs/Acknowledge"
 BODY_FIELDS = (
     *("KeystoreId", "SubjectName", "AgentGuid", "Alias"),
     *("CertificateAuthority", "CertificateTemplate"),
@@ -80,12 +83,15 @@ class Caller:
     def get(self, path: str, **params: object) -> Answer:
         return self.send("GET", path + ("?" + urlencode(params) if params else ""))
 
+    def post(self, path: str, **body: object) -> Answer:
+        return self.send("POST", path, json.dumps(body).encode())
+
     def query(self, path: str, text: str, **params: object) -> Answer:
         return self.get(path, QueryString=text, **params)
 
     def reenroll(self, row: dict[str, str], **changes: object) -> Answer:
         body: dict[str, object] = {name: row[name] for name in BODY_FIELDS}
-        return self.send("POST", REENROLL, json.dumps(body | changes).encode())
+        return self.post(REENROLL, **(body | changes))
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -118,10 +124,13 @@ def rows_of(client: Caller) -> list[dict[str, str]]:
 class UrlClient:
     """Speaks HTTP to a served sandbox with the standard library only."""
 
-    def __init__(self, server: SandboxServer) -> None:
+    def __init__(
+        self, server: SandboxServer, *, signed_in: tuple[str, str] | None = None
+    ) -> None:
         env = server.env
         self._root = f"{env['KEYFACTOR_HOSTNAME']}/{env['KEYFACTOR_API_PATH']}"
-        user, password = env["KEYFACTOR_USERNAME"], env["KEYFACTOR_PASSWORD"]
+        own = env["KEYFACTOR_USERNAME"], env["KEYFACTOR_PASSWORD"]
+        user, password = signed_in or own
         self._headers = {
             "Authorization": basic(user, password),
             "Content-Type": "application/json",

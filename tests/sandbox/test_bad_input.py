@@ -149,6 +149,8 @@ def test_a_query_string_beyond_2048_bytes_is_not_found_as_under_iis(path: str) -
         ("DELETE", "/Agents", 405),
         ("PUT", REENROLL, 405),
         ("POST", f"/CertificateStores/{GUID}", 405),
+        ("GET", "/OrchestratorJobs/Unschedule", 405),
+        ("POST", "/OrchestratorJobs/ScheduledJobs", 405),
     ],
 )
 def test_what_is_not_there_is_said_so(method: str, path: str, status: int) -> None:

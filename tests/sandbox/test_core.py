@@ -8,7 +8,16 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sandbox.rig import HISTORY, SCHEDULED, START, Caller, caller, rows_of
+from sandbox.rig import (
+    HISTORY,
+    RESCHEDULE,
+    SCHEDULED,
+    START,
+    UNSCHEDULE,
+    Caller,
+    caller,
+    rows_of,
+)
 
 from batch_reenroll.sandbox import FleetPlan, JobFault
 
@@ -218,16 +227,6 @@ def test_a_scripted_job_can_claim_success_and_change_nothing() -> None:
     assert client.inventory(row) == before
 
 
-def test_history_may_lag_behind_the_pick_up() -> None:
-    client = caller(history_lag_s=60.0)
-    client.reenroll(first_row(client))
-    client.wait(30.0)
-
-    assert client.get(SCHEDULED).json == client.get(HISTORY).json == []
-    client.wait(60.0)
-    assert client.reenrollments()[0]["Status"] == 3
-
-
 def test_every_store_is_inventoried_nightly_under_a_job_id_that_stays() -> None:
     client = caller(FleetPlan(stores=5, orchestrators=1), nightly_inventory=True)
     scheduled = {job["Id"] for job in client.get(SCHEDULED).json}
@@ -291,7 +290,9 @@ def test_next_event_at_is_the_next_thing_to_happen() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.integers(0, 9), st.floats(0, 7), st.sampled_from(("post", "history", "jobs"))
+        st.integers(0, 9),
+        st.floats(0, 7),
+        st.sampled_from(("post", "history", "jobs", "withdraw", "again")),
     ),
     max_size=20,
 )
@@ -299,7 +300,8 @@ STEPS = st.lists(
 
 def transcript(seed: int, steps: list[tuple[int, float, str]], cut: int = 1) -> bytes:
     """Return everything a client sees; each wait is made in ``cut`` parts."""
-    client = caller(FleetPlan(stores=10, orchestrators=3, seed=seed))
+    plan = FleetPlan(stores=10, orchestrators=3, broken_stores=3, seed=seed)
+    client = caller(plan, history_lag_s=2.0, noise_jobs_per_s=0.5)
     said = []
     for n, pause_s, what in steps:
         for part in range(cut):
@@ -310,6 +312,10 @@ def transcript(seed: int, steps: list[tuple[int, float, str]], cut: int = 1) -> 
                 answer = client.reenroll(rows_of(client)[n])
             case "history":
                 answer = client.get(HISTORY)
+            case "withdraw":
+                answer = client.post(UNSCHEDULE, Query=f'TargetPath -contains "{n}"')
+            case "again":
+                answer = client.post(RESCHEDULE, Query="Result -eq 4")
             case _:
                 answer = client.get(SCHEDULED)
         said.append([answer.status, answer.headers, answer.body.decode()])

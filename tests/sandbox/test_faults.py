@@ -193,6 +193,8 @@ def test_a_script_is_read_from_a_file(tmp_path: Path) -> None:
         '{"requests": [{"action": {"status": 99}}]}',
         '{"requests": [{"action": {"status": "503"}}]}',
         '{"requests": [{"action": {"drop": "never"}}]}',
+        '{"requests": [{"action": {"page": "upside down"}}]}',
+        '{"requests": [{"action": {"page": ["reverse"]}}]}',
         '{"requests": [{"action": {"delay_s": -1}}]}',
         '{"requests": [{"action": {}, "nth": 0}]}',
         '{"requests": [{"action": {}, "share": 0}]}',

@@ -362,6 +362,10 @@ def test_serve_forever_says_what_it_is_and_stops_in_order(
         {"user": "a:b"},
         {"user": ""},
         {"password": ""},
+        {"extra_users": (("a:b", "x"),)},
+        {"extra_users": (("", "x"),)},
+        {"extra_users": (("other", ""),)},
+        {"extra_users": (("SANDBOX", "x"),)},
         {"eager_stores": -1},
     ],
 )
@@ -390,6 +394,8 @@ def test_it_knows_whether_others_can_reach_it(
         {"inventory_min_s": -1.0},
         {"history_lag_s": -1.0},
         {"job_retry_count": -1},
+        {"noise_jobs_per_s": -1.0},
+        {"noise_jobs_per_s": 10_001.0},
         {"return_limit_max": 0},
     ],
 )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from simulation.network import OPERATOR
-from simulation.play import Played
-from simulation.scenario import Weather
-
 from batch_reenroll.campaign.lifecycle import MOVES, OPEN, State
 from batch_reenroll.campaign.rows import Row
 from batch_reenroll.ledger.journal import GENESIS_PREV
-from batch_reenroll.text import sha256_hex
+from batch_reenroll.text import parse_time, sha256_hex
+from simulation.network import OPERATOR
+from simulation.play import Played
+from simulation.scenario import Weather
 
 _UNTOUCHED = (
     State.REJECTED,
@@ -35,6 +34,7 @@ def faults(played: Played) -> list[str]:
     found += _journal(played)
     found += _pace(played)
     found += _calm(played)
+    found += _manners(played)
     return found
 
 
@@ -74,12 +74,29 @@ def _row(
         found.append(f"ended {row.state} although a job was made")
     if record["reason_code"] == "attempts_exhausted" and mine:
         found.append("was given up although a job was made")
+    if record["reason_code"] == "store_in_flight":
+        found.append("met its own campaign at its store")
     if row.job_id is not None and row.job_id not in mine:
         if not _named_as_in_doubt(row, played):
             found.append(f"took job {row.job_id}, which is not ours, for ours")
     elif row.job_id is not None:
         found += _result(row, ends.get(row.job_id))
+        found += _proof(row, record["thumbprint_after"], ends)
     return found
+
+
+def _proof(
+    row: Row, thumbprint: str | None, ends: dict[str, dict[str, Any]]
+) -> list[str]:
+    """The certificate that proves our job must not be of a job that ended before."""
+    ours = ends.get(row.job_id or "")
+    if row.state is not State.VERIFIED or ours is None:
+        return []
+    for end in ends.values():
+        if end.get("thumbprint", "").lower() == thumbprint:
+            early = _at(end) < _at(ours)
+            return [f"was verified by the certificate of job {end}"] if early else []
+    return [f"was verified by {thumbprint}, which no job issued"]
 
 
 def _named_as_in_doubt(row: Row, played: Played) -> bool:
@@ -177,3 +194,51 @@ def _calm(played: Played) -> list[str]:
         for row in played.rows
         if row.state is not wanted
     ]
+
+
+def _manners(played: Played) -> list[str]:
+    """Where reads are reliable, what Command shows is acted upon in time.
+
+    No POST for a store at which a stranger's job has waited for longer than a look
+    takes, and no row given up as stalled whose job had ended long before.
+    """
+    scenario, settings = played.scenario, played.scenario.settings
+    weather = scenario.weather
+    if weather.bad_read or weather.refused or weather.outages or scenario.crashes:
+        return []
+    look_s = 2 * settings.poll_interval_s + 20 * weather.latency_s + 5.0
+    slack_s = 3 * settings.poll_interval_s + settings.settle_s + 60.0
+    ended = {e["job_id"]: _at(e) for e in _ends(played).values()}
+    made = [
+        entry
+        for entry in played.log
+        if entry["event"] == "job_created"
+        and entry["job_type"].endswith("Reenrollment")
+    ]
+    found = []
+    for job in made:
+        if not job["by"].endswith(OPERATOR):
+            continue
+        for other in made:
+            stranger = not other["by"].endswith(OPERATOR)
+            same = other["store_id"] == job["store_id"]
+            until = ended.get(other["job_id"], float("inf"))
+            if stranger and same and _at(other) + look_s < _at(job) < until:
+                found.append(f"POSTed while stranger's job {other['job_id']} waited")
+    moved = {line["row"]: line["at"] for line in played.journal if "row" in line}
+    for row in played.rows:
+        if row.state is State.STALLED and row.job_id in ended:
+            given_up = _seconds(moved[row.row_no]) + scenario.skew_s
+            if ended[row.job_id] + slack_s < given_up:
+                found.append(f"row {row.row_no}: stalled though its job had ended")
+    return found
+
+
+def _at(entry: dict[str, Any]) -> float:
+    return _seconds(entry["at"])
+
+
+def _seconds(text: str) -> float:
+    moment = parse_time(text)
+    assert moment is not None
+    return moment.timestamp()

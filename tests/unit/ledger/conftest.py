@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from unit.ledger.homes import Home, SqliteHome
+from unit.ledger.homes import Home, SqliteHome, quick_folder
 
 from batch_reenroll.ledger import SqliteLedger
 
@@ -14,8 +13,16 @@ HOMES = {"sqlite": SqliteHome}
 
 
 @pytest.fixture(params=HOMES)
-def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
-    return HOMES[request.param](tmp_path)
+def home(request: pytest.FixtureRequest) -> Iterator[Home]:
+    with quick_folder() as folder:
+        yield HOMES[request.param](folder)
+
+
+@pytest.fixture(scope="module", params=HOMES)
+def shared_home(request: pytest.FixtureRequest) -> Iterator[Home]:
+    """A home for a module's tests that take back all they do."""
+    with quick_folder() as folder:
+        yield HOMES[request.param](folder)
 
 
 @pytest.fixture

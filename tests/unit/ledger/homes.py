@@ -7,12 +7,26 @@ Each kind of ledger brings one home; every test that takes the fixture ``home`` 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from batch_reenroll.ledger import SqliteLedger
+
+#: Files in memory, where the system has any: there an fsync costs nothing. What a
+#: real disk adds is looked at in test_crash.py alone.
+_IN_MEMORY = Path("/dev/shm")
+
+
+@contextlib.contextmanager
+def quick_folder() -> Iterator[Path]:
+    """Yield an empty folder that is gone afterwards."""
+    where = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="ledger-", dir=where) as folder:
+        yield Path(folder)
 
 
 class Backdoor(Protocol):

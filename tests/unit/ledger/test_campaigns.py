@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -73,6 +74,12 @@ def test_a_row_reads_back_as_it_was_planned(ledger: SqliteLedger) -> None:
     assert row.place_unique
     assert row.current_thumbprint == "ab" * 20
     assert (row.wave, ledger.row(number, 1).wave) == (None, "canary")
+
+
+def test_the_users_own_cells_are_kept_for_the_report(ledger: SqliteLedger) -> None:
+    number = write(ledger)
+    kept = [json.loads(record["cells"]) for record in ledger.records(number)]
+    assert kept == [list(row.cells) for row in rows(3)]
 
 
 def test_everything_survives_closing_and_opening(home: Home) -> None:

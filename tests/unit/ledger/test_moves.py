@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from unit.ledger.books import (
@@ -14,6 +15,7 @@ from unit.ledger.books import (
     rows,
     states,
     take,
+    way_to,
     write,
 )
 from unit.ledger.homes import Home
@@ -34,19 +36,21 @@ S = State
 MOMENT = datetime(2026, 11, 23, 20, 15, 30, 123000, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("origin", State)
 def test_apply_writes_the_moves_of_the_life_cycle_and_no_other(
-    ledger: SqliteLedger, origin: State
+    ledger: SqliteLedger,
 ) -> None:
-    number = write(ledger, planned_rows=rows(len(State)))
-    for row_no in range(1, len(State) + 1):
-        take(ledger, number, row_no, origin)
-    moves = [move(n, origin, target) for n, target in enumerate(State, start=1)]
-    results = ledger.apply(number, moves)
-    written = {m.target for m, result in zip(moves, results, strict=True) if not result}
-    refusals = [type(result) for result in results if result]
-    assert written == MOVES[origin]
-    assert set(refusals) <= {IllegalMove}
+    written = {}
+    for i, origin in enumerate(State):
+        plans = [planned(n, store=100 * i + n) for n in range(1, len(State) + 1)]
+        number = write(ledger, str(origin), plans)
+        way = list(pairwise(way_to(origin)))
+        ledger.apply(number, [move(p.row_no, a, b) for p in plans for a, b in way])
+        moves = [move(n, origin, target) for n, target in enumerate(State, start=1)]
+        results = ledger.apply(number, moves)
+        pairs = list(zip(moves, results, strict=True))
+        written[origin] = {step.target for step, refusal in pairs if refusal is None}
+        assert {type(refusal) for _, refusal in pairs if refusal} == {IllegalMove}
+    assert written == MOVES
     assert_sound(ledger)
 
 
@@ -171,6 +175,16 @@ def test_a_job_is_adopted_once(ledger: SqliteLedger) -> None:
     )
     assert [type(result) for result in results] == [type(None), IllegalMove]
     assert ledger.row(number, 2).state is S.SUBMITTED
+
+
+def test_job_ids_of_two_campaigns_may_be_the_same(ledger: SqliteLedger) -> None:
+    """Two Commands number their jobs apart from each other."""
+    one = write(ledger, "one", [planned(1)])
+    two = write(ledger, "two", [planned(1)], url="https://other/api")
+    for number in (one, two):
+        take(ledger, number, 1, S.SUBMITTED)
+        adopt = move(1, S.SUBMITTED, S.QUEUED, changes={"job_id": "j1"})
+        assert ledger.apply(number, [adopt]) == [None]
 
 
 CHANGES = {

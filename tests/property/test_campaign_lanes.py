@@ -1,0 +1,212 @@
+"""Lanes against a simple model: caps, places, fairness, and no row lost or doubled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from batch_reenroll.campaign.lanes import Lanes
+
+AGENTS = ("a", "b", "c", "d")
+PLACES_EACH = 3
+
+agents = st.sampled_from(AGENTS)
+# A place belongs to one orchestrator, as in the runner.
+spots = st.tuples(agents, st.integers(0, PLACES_EACH - 1)).map(
+    lambda spot: (spot[0], AGENTS.index(spot[0]) * PLACES_EACH + spot[1])
+)
+
+
+@dataclass(slots=True)
+class Model:
+    """One row as a reader of the docstrings imagines it."""
+
+    agent: str
+    place: int
+    rests_until_s: float = 0.0
+    in_flight: bool = False
+    holds_slot: bool = False
+    ended: bool = False
+
+    @property
+    def waits(self) -> bool:
+        return not self.in_flight and not self.ended
+
+
+class LanesMachine(RuleBasedStateMachine):
+    """Drives :class:`Lanes` and compares it with a list of rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: dict[int, Model] = {}
+        self.closed: set[str] = set()
+        self.passed_over: dict[str, int] = dict.fromkeys(AGENTS, 0)
+        self.now_s = 0.0
+        self.most = self.per_agent = 1
+        self.lanes = Lanes(max_in_flight=1, per_orchestrator=1)
+
+    @initialize(most=st.integers(1, 6), per_agent=st.integers(1, 3))
+    def set_caps(self, most: int, per_agent: int) -> None:
+        self.most, self.per_agent = most, per_agent
+        self.lanes = Lanes(max_in_flight=most, per_orchestrator=per_agent)
+
+    # What the model says
+
+    def in_slots(self, agent: str | None = None) -> int:
+        return sum(
+            row.holds_slot for row in self.rows.values() if agent in (None, row.agent)
+        )
+
+    def busy_places(self) -> list[int]:
+        return [row.place for row in self.rows.values() if row.in_flight]
+
+    def may_go(self) -> dict[int, str]:
+        """Rows that nothing but the campaign's cap keeps back, by number."""
+        busy = set(self.busy_places())
+        return {
+            row_no: row.agent
+            for row_no, row in self.rows.items()
+            if row.waits
+            and row.rests_until_s <= self.now_s
+            and row.place not in busy
+            and row.agent not in self.closed
+            and self.in_slots(row.agent) < self.per_agent
+        }
+
+    def flying(self) -> list[int]:
+        return [row_no for row_no, row in self.rows.items() if row.in_flight]
+
+    # What happens
+
+    @rule(spot=spots)
+    def add(self, spot: tuple[str, int]) -> None:
+        row_no = len(self.rows) + 1
+        self.rows[row_no] = Model(agent=spot[0], place=spot[1])
+        self.lanes.add(row_no, *spot)
+
+    @rule(spot=spots, n=st.integers(2, 8))
+    def add_many(self, spot: tuple[str, int], n: int) -> None:
+        agent, place = spot
+        first = place - place % PLACES_EACH
+        for step in range(n):
+            self.add((agent, first + (place + step) % PLACES_EACH))
+
+    @rule()
+    def take(self) -> None:
+        may_go = self.may_go()
+        full = self.in_slots() >= self.most
+        row_no = self.lanes.take(self.now_s)
+        if full or not may_go:
+            assert row_no is None
+            return
+        assert row_no in may_go
+        row = self.rows[row_no]
+        row.in_flight = row.holds_slot = True
+        self.judge_fairness(row.agent, set(may_go.values()))
+
+    def judge_fairness(self, taken: str, could: set[str]) -> None:
+        can = set(self.may_go().values())
+        for agent in AGENTS:
+            waits_on = agent != taken and agent in could and agent in can
+            self.passed_over[agent] = self.passed_over[agent] + 1 if waits_on else 0
+            assert self.passed_over[agent] < len(AGENTS)
+
+    @rule(s=st.floats(0.1, 10.0))
+    def time_passes(self, s: float) -> None:
+        self.now_s += s
+
+    @precondition(lambda self: self.flying())
+    @rule(data=st.data())
+    def job_ends(self, data: st.DataObject) -> None:
+        row_no = data.draw(st.sampled_from(self.flying()))
+        self.lanes.release_slot(row_no)
+        self.rows[row_no].holds_slot = False
+
+    @precondition(lambda self: self.flying())
+    @rule(data=st.data())
+    def row_ends(self, data: st.DataObject) -> None:
+        row_no = data.draw(st.sampled_from(self.flying()))
+        self.lanes.finish(row_no)
+        row = self.rows[row_no]
+        row.in_flight = row.holds_slot = False
+        row.ended = True
+
+    @precondition(lambda self: self.flying())
+    @rule(data=st.data(), rest_s=st.sampled_from([0.0, 1.0, 5.0]))
+    def row_is_given_back(self, data: st.DataObject, rest_s: float) -> None:
+        row_no = data.draw(st.sampled_from(self.flying()))
+        self.lanes.give_back(row_no, not_before_s=self.now_s + rest_s)
+        row = self.rows[row_no]
+        row.in_flight = row.holds_slot = False
+        row.rests_until_s = self.now_s + rest_s
+
+    @precondition(lambda self: len(self.closed) < 2 and len(self.rows) > 12)
+    @rule(agent=agents)
+    def breaker_opens(self, agent: str) -> None:
+        self.lanes.close(agent)
+        self.closed.add(agent)
+
+    # What always holds
+
+    @invariant()
+    def caps_hold(self) -> None:
+        assert self.lanes.in_flight == self.in_slots() <= self.most
+        assert all(self.in_slots(agent) <= self.per_agent for agent in AGENTS)
+
+    @invariant()
+    def no_place_is_in_flight_twice(self) -> None:
+        places = self.busy_places()
+        assert len(places) == len(set(places))
+
+    @invariant()
+    def every_row_is_counted(self) -> None:
+        waiting = [
+            row
+            for row in self.rows.values()
+            if row.waits and row.agent not in self.closed
+        ]
+        assert self.lanes.waiting == len(waiting)
+        assert self.lanes.held == len(self.flying())
+
+    @invariant()
+    def a_wake_is_never_later_than_the_first_rest(self) -> None:
+        rests = [
+            row.rests_until_s
+            for row in self.rows.values()
+            if row.waits and row.rests_until_s > self.now_s
+        ]
+        wake_s = self.lanes.next_wake_s()
+        assert not rests or (wake_s is not None and wake_s <= min(rests))
+
+    def teardown(self) -> None:
+        """Whatever happened, every row of an open lane has its turn exactly once."""
+        self.now_s += 100.0
+        while True:
+            for row_no in self.flying():
+                self.lanes.finish(row_no)
+                row = self.rows[row_no]
+                row.in_flight = row.holds_slot = False
+                row.ended = True
+            row_no_or_none = self.lanes.take(self.now_s)
+            if row_no_or_none is None:
+                break
+            row = self.rows[row_no_or_none]
+            assert row.waits
+            assert row.agent not in self.closed
+            row.in_flight = row.holds_slot = True
+        left = {row.agent for row in self.rows.values() if row.waits}
+        assert left <= self.closed
+        assert self.lanes.waiting == 0
+
+
+TestLanes = LanesMachine.TestCase
+TestLanes.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)

@@ -1,0 +1,181 @@
+"""Laws of the pace: never faster than asked, never before a wish has passed."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_reenroll.campaign.pace import FLOOR_SHARE, Gcra, Pace, backoff_s
+
+EPS = 1e-6
+
+gaps_s = st.lists(st.just(0.0) | st.floats(0.0, 2.0), min_size=1, max_size=60)
+rates_per_s = st.floats(0.5, 200.0)
+bursts = st.integers(1, 8)
+shares = st.sampled_from([0.01, 0.1, 0.25, 0.5, 0.9, 1.0])
+# (seconds later, what): a reservation, or a throttle with an age and a wish
+waits_s = st.none() | st.floats(0.0, 20.0)
+events = st.lists(
+    st.tuples(
+        st.floats(0.0, 3.0),
+        st.none() | st.tuples(st.floats(0.0, 5.0), waits_s),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def assert_bounded(sends_s: list[float], *, burst: int, rate_per_s: float) -> None:
+    """Fail where any window holds more sends than ``burst + rate * window``."""
+    ordered = sorted(sends_s)
+    for first, begin_s in enumerate(ordered):
+        for last in range(first, len(ordered)):
+            window_s = ordered[last] - begin_s
+            assert last - first + 1 <= burst + rate_per_s * window_s + EPS
+
+
+@given(rates_per_s, bursts, gaps_s)
+def test_no_window_holds_more_than_burst_and_rate(
+    rate: float, burst: int, gaps: list[float]
+) -> None:
+    limiter = Gcra(rate_per_s=rate, burst=burst)
+    now_s, sends = 0.0, []
+    for gap_s in gaps:
+        now_s += gap_s
+        sends.append(limiter.reserve(now_s))
+    assert_bounded(sends, burst=burst, rate_per_s=rate)
+
+
+@given(
+    rates_per_s, bursts, st.lists(st.tuples(st.floats(0.0, 0.5), shares), max_size=50)
+)
+def test_no_window_holds_more_than_the_ceiling_allows_whatever_the_rate_does(
+    ceiling: float, burst: int, steps: list[tuple[float, float]]
+) -> None:
+    limiter = Gcra(rate_per_s=ceiling, burst=burst)
+    now_s, sends = 0.0, []
+    for gap_s, share in steps:
+        now_s += gap_s
+        limiter.rate_per_s = ceiling * share
+        sends.append(limiter.reserve(now_s))
+    assert_bounded(sends, burst=burst, rate_per_s=ceiling)
+
+
+@given(rates_per_s, bursts, gaps_s)
+def test_permits_are_given_out_in_order_and_never_for_the_past(
+    rate: float, burst: int, gaps: list[float]
+) -> None:
+    limiter = Gcra(rate_per_s=rate, burst=burst)
+    now_s, sends = 0.0, []
+    for gap_s in gaps:
+        now_s += gap_s
+        sends.append(limiter.reserve(now_s))
+        assert sends[-1] >= now_s
+    assert all(one <= two for one, two in pairwise(sends))
+
+
+@given(rates_per_s, st.integers(1, 40))
+def test_a_limiter_that_is_always_asked_gives_the_whole_rate(
+    rate: float, n: int
+) -> None:
+    limiter = Gcra(rate_per_s=rate)
+    sends = [limiter.reserve(0.0) for _ in range(n + 1)]
+    assert abs(sends[-1] - n / rate) < EPS
+
+
+@given(rates_per_s, bursts, gaps_s, st.floats(0.0, 60.0))
+def test_nothing_goes_before_the_end_of_a_hold_and_no_burst_after_it(
+    rate: float, burst: int, gaps: list[float], hold_s: float
+) -> None:
+    limiter = Gcra(rate_per_s=rate, burst=burst)
+    for _ in range(burst):
+        limiter.reserve(0.0)
+    limiter.hold_until(hold_s)
+    now_s, sends = 0.0, []
+    for gap_s in gaps:
+        now_s = min(hold_s, now_s + gap_s)
+        sends.append(limiter.reserve(now_s))
+    assert sends[0] >= hold_s - EPS
+    assert_bounded(sends, burst=1, rate_per_s=rate)
+
+
+@given(rates_per_s, bursts, events)
+def test_the_pace_stays_between_floor_and_ceiling_and_keeps_every_wish(
+    ceiling: float,
+    burst: int,
+    happened: list[tuple[float, tuple[float, float | None] | None]],
+) -> None:
+    pace = Pace(ceiling_per_s=ceiling, burst=burst, now_s=0.0)
+    now_s, silent_until_s, sends = 0.0, 0.0, []
+    for gap_s, pushed_back in happened:
+        now_s += gap_s
+        if pushed_back is None:
+            sends.append(pace.reserve(now_s))
+            assert sends[-1] >= max(now_s, silent_until_s - EPS)
+        else:
+            age_s, wish_s = pushed_back
+            pace.throttled(now_s, sent_s=now_s - age_s, retry_after_s=wish_s)
+            silent_until_s = max(silent_until_s, now_s + (wish_s or 0.0))
+        assert pace.is_held(now_s) == (now_s < silent_until_s)
+        assert ceiling * FLOOR_SHARE - EPS <= pace.rate_per_s <= ceiling
+    assert_bounded(sends, burst=burst, rate_per_s=ceiling)
+
+
+@given(rates_per_s, st.lists(st.floats(0.0, 10.0), max_size=30))
+def test_the_slow_start_reaches_the_ceiling_within_ten_seconds(
+    ceiling: float, asked_s: list[float]
+) -> None:
+    pace = Pace(ceiling_per_s=ceiling, burst=1, now_s=0.0)
+    for at_s in [*sorted(asked_s), 10.0]:
+        pace.reserve(at_s)
+    assert pace.rate_per_s == ceiling
+
+
+@given(rates_per_s, st.lists(st.floats(0.0, 8.0), min_size=1, max_size=30))
+def test_the_slow_start_depends_on_the_time_alone(
+    ceiling: float, asked_s: list[float]
+) -> None:
+    often = Pace(ceiling_per_s=ceiling, burst=1, now_s=0.0)
+    for at_s in sorted(asked_s):
+        often.reserve(at_s)
+    once = Pace(ceiling_per_s=ceiling, burst=1, now_s=0.0)
+    once.reserve(max(asked_s))
+    assert abs(often.rate_per_s - once.rate_per_s) < EPS * ceiling
+
+
+@given(rates_per_s, st.lists(st.floats(0.0, 5.0), min_size=1, max_size=30))
+def test_one_generation_of_requests_halves_the_rate_once(
+    ceiling: float, ages_s: list[float]
+) -> None:
+    pace = Pace(ceiling_per_s=ceiling, burst=1, now_s=0.0)
+    pace.reserve(10.0)
+    for n, age_s in enumerate(ages_s):
+        # All left before the first was refused at 20 s.
+        pace.throttled(20.0 + n / 100, sent_s=19.9 - age_s, retry_after_s=None)
+    assert pace.rate_per_s == ceiling / 2
+
+
+@given(
+    st.integers(1, 10**6),
+    st.floats(0.0, 1.0, exclude_max=True),
+    st.floats(0.01, 10.0),
+    st.floats(0.01, 600.0),
+)
+def test_a_backoff_lies_between_half_and_all_of_a_doubling_wait(
+    failures: int, roll: float, base_s: float, cap_s: float
+) -> None:
+    wait_s = backoff_s(failures, roll=roll, base_s=base_s, cap_s=cap_s)
+    full_s = min(cap_s, base_s * 2.0 ** min(failures - 1, 30))
+    assert full_s / 2 <= wait_s <= full_s
+    assert wait_s <= cap_s
+
+
+@given(st.integers(1, 100), st.floats(0.0, 1.0, exclude_max=True))
+def test_a_backoff_never_falls_as_failures_go_on(failures: int, roll: float) -> None:
+    waits = [
+        backoff_s(n, roll=roll, base_s=1.0, cap_s=60.0)
+        for n in (failures, failures + 1)
+    ]
+    assert waits[0] <= waits[1]

@@ -1,0 +1,434 @@
+"""Unschedule, Reschedule and Acknowledge: what they take and what becomes of jobs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sandbox.rig import (
+    ACKNOWLEDGE,
+    HISTORY,
+    RESCHEDULE,
+    SCHEDULED,
+    UNSCHEDULE,
+    Caller,
+    caller,
+    rows_of,
+)
+
+from batch_reenroll.sandbox import FleetPlan, JobFault
+
+GUID = "7326cd6d-0153-4ced-a83b-ea488498bcd8"
+ONE_AGENT = FleetPlan(stores=10, orchestrators=1)
+
+
+def scheduled_ids(client: Caller) -> list[str]:
+    return [job["Id"] for job in client.get(SCHEDULED).json]
+
+
+def events(client: Caller) -> list[dict[str, Any]]:
+    """Return the list that the sandbox's log goes to from now on."""
+    entries: list[dict[str, Any]] = []
+    client.core.world.log = entries.append
+    return entries
+
+
+def named(entries: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:
+    return [entry for entry in entries if entry["event"] == event]
+
+
+def failing(result: int = 4, **knobs: Any) -> Caller:
+    """Return a client with one reenrollment that ended with ``result``."""
+    client = caller(**knobs)
+    client.core.job_faults.set([JobFault(result=result)])
+    client.reenroll(rows_of(client)[0])
+    client.wait(10.0)
+    return client
+
+
+# --- Unschedule
+
+
+def test_a_job_that_nobody_took_is_withdrawn_and_never_runs() -> None:
+    client = caller()
+    for row in rows_of(client)[:3]:
+        client.reenroll(row)
+    first, second, third = scheduled_ids(client)
+    answer = client.post(UNSCHEDULE, JobIds=[first.upper(), third])
+
+    assert (answer.status, answer.body) == (204, b"")
+    assert scheduled_ids(client) == [second]
+    client.wait(60.0)
+    assert {job["JobId"] for job in client.reenrollments()} == {second}
+
+
+def test_jobs_are_withdrawn_by_query() -> None:
+    client = caller()
+    rows = rows_of(client)
+    for row in rows:
+        client.reenroll(row)
+    agent = rows[0]["AgentGuid"]
+    text = f'AgentId -eq "{agent}" AND JobType -contains "Reenrollment"'
+
+    assert client.post(UNSCHEDULE, Query=text).status == 204
+    assert client.query(SCHEDULED, text).total == 0
+    others = [row for row in rows if row["AgentGuid"] != agent]
+    assert len(scheduled_ids(client)) == len(others)
+
+
+def test_a_job_that_waits_at_a_busy_orchestrator_is_cancelled_at_its_turn() -> None:
+    client = caller(ONE_AGENT, job_min_s=10.0, job_max_s=10.0)
+    log = events(client)
+    for row in rows_of(client)[:3]:
+        client.reenroll(row)
+    client.wait(5.0)
+    (running,) = client.reenrollments()
+    second, third = scheduled_ids(client)
+    client.post(UNSCHEDULE, JobIds=[second])
+
+    assert scheduled_ids(client) == [third]
+    assert named(log, "job_cancelled") == []
+    client.wait(60.0)
+    ran = [job["JobId"] for job in client.reenrollments()]
+    assert ran == [running["JobId"], third]
+    (withdrawn,), (cancelled,) = (
+        named(log, "job_unscheduled"),
+        named(log, "job_cancelled"),
+    )
+    assert withdrawn["handed_out"] is True
+    assert cancelled["job_id"] == withdrawn["job_id"] == second
+
+
+def test_a_cancelled_job_makes_the_orchestrator_ask_for_work_at_once() -> None:
+    client = caller(ONE_AGENT, heartbeat_s=1000.0, job_min_s=30.0, job_max_s=30.0)
+    rows = rows_of(client)
+    for row in rows[:2]:
+        client.reenroll(row)
+    beat = client.core.next_event_at()
+    assert beat is not None
+    client.wait(beat - client.now)
+    (waiting,) = scheduled_ids(client)
+    client.reenroll(rows[2])
+    client.post(UNSCHEDULE, JobIds=[waiting])
+    client.wait(40.0)
+
+    assert len(client.reenrollments()) == 2
+
+
+def test_a_running_job_goes_on_and_the_answer_is_204_all_the_same() -> None:
+    client = caller(job_min_s=30.0, job_max_s=30.0)
+    client.reenroll(rows_of(client)[0])
+    client.wait(5.0)
+    (job,) = client.reenrollments()
+
+    assert client.post(UNSCHEDULE, JobIds=[job["JobId"]]).status == 204
+    client.wait(60.0)
+    assert client.reenrollments()[0]["Result"] == 2
+
+
+def test_an_unknown_id_does_not_keep_the_others_from_being_withdrawn() -> None:
+    client = caller()
+    client.reenroll(rows_of(client)[0])
+    unknown = GUID.replace("7", "8")
+
+    ids = [unknown, *scheduled_ids(client)]
+    assert client.post(UNSCHEDULE, JobIds=ids).status == 204
+    assert scheduled_ids(client) == []
+
+
+def test_the_daily_inventories_cannot_be_withdrawn() -> None:
+    client = caller(FleetPlan(stores=3), nightly_inventory=True)
+    before = scheduled_ids(client)
+    client.post(UNSCHEDULE, JobIds=before)
+    client.post(UNSCHEDULE, Query='JobType -contains "Inventory"')
+
+    assert scheduled_ids(client) == before != []
+
+
+def test_a_job_that_waits_for_its_next_try_can_be_withdrawn() -> None:
+    client = failing(job_retry_count=3, job_retry_delay_s=100.0)
+    client.post(UNSCHEDULE, JobIds=scheduled_ids(client))
+    client.wait(300.0)
+
+    assert [job["Status"] for job in client.reenrollments()] == [5]
+    assert scheduled_ids(client) == []
+
+
+# --- Reschedule
+
+
+def test_a_failed_job_is_rescheduled_as_a_new_job_with_the_same_wish() -> None:
+    client = failing()
+    log = events(client)
+    (failed,) = client.reenrollments()
+    answer = client.post(RESCHEDULE, JobAuditIds=[failed["JobHistoryId"]])
+
+    assert (answer.status, answer.body) == (204, b"")
+    (new,) = scheduled_ids(client)
+    assert new != failed["JobId"]
+    assert client.reenrollments() == [failed]
+    client.wait(30.0)
+    again = client.reenrollments()[-1]
+    assert (again["JobId"], again["Result"]) == (new, 2)
+    (told,) = named(log, "job_rescheduled")
+    assert told["job_id"] == failed["JobId"]
+    assert told["history_id"] == failed["JobHistoryId"]
+    assert told["new_job_id"] == named(log, "job_created")[0]["job_id"] == new
+    assert told["by"] == r"EXAMPLE\sandbox"
+
+
+def test_a_server_may_keep_the_job_id() -> None:
+    client = failing(reschedule_keeps_job_id=True)
+    (failed,) = client.reenrollments()
+    client.post(RESCHEDULE, JobAuditIds=[failed["JobHistoryId"]])
+
+    assert scheduled_ids(client) == [failed["JobId"]]
+    client.wait(30.0)
+    assert [(job["JobId"], job["Result"]) for job in client.reenrollments()] == [
+        (failed["JobId"], 4),
+        (failed["JobId"], 2),
+    ]
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 3.0])
+def test_under_a_kept_id_a_job_is_not_scheduled_or_running_twice(wait_s: float) -> None:
+    client = failing(reschedule_keeps_job_id=True, job_min_s=4.0, job_max_s=4.0)
+    (failed,) = client.reenrollments()
+    for _ in range(2):
+        client.post(RESCHEDULE, JobAuditIds=[failed["JobHistoryId"]])
+        client.wait(wait_s)
+    client.wait(30.0)
+
+    assert len(client.reenrollments()) == 2
+
+
+def test_a_withdrawn_job_can_be_rescheduled_under_its_id_while_it_is_in_a_queue() -> (
+    None
+):
+    client = caller(
+        ONE_AGENT, reschedule_keeps_job_id=True, job_min_s=20.0, job_max_s=20.0
+    )
+    first, second = rows_of(client)[:2]
+    client.core.job_faults.set([JobFault(store_id=first["KeystoreId"], result=4)])
+    client.reenroll(first)
+    client.wait(25.0)
+    (failed,) = client.reenrollments()
+    client.reenroll(second)
+    client.wait(5.0)
+    for _ in range(2):  # the second time it is withdrawn but still queued
+        client.post(RESCHEDULE, JobAuditIds=[failed["JobHistoryId"]])
+        client.wait(3.0)
+        assert scheduled_ids(client) == [failed["JobId"]]
+        client.post(UNSCHEDULE, JobIds=[failed["JobId"]])
+    client.post(RESCHEDULE, JobAuditIds=[failed["JobHistoryId"]])
+    client.wait(200.0)
+
+    ran = [job["JobId"] for job in client.reenrollments()]
+    assert ran.count(failed["JobId"]) == 2
+
+
+def test_the_documented_query_reschedules_each_failed_reenrollment() -> None:
+    client = caller()
+    client.core.job_faults.set([JobFault(times=3), JobFault(kind="Inventory")])
+    for row in rows_of(client)[:6]:
+        client.reenroll(row)
+    client.wait(60.0)
+    text = 'JobType -ne "Inventory" AND Result -eq "4"'
+    text += ' AND (Status -eq "4" OR Status -eq "3")'
+    failed = client.query(HISTORY, text).json
+    assert sorted(job["JobType"].endswith("Inventory") for job in failed) == [
+        *(False, False, False),
+        True,
+    ]
+    client.post(RESCHEDULE, Query=text)
+
+    assert len(scheduled_ids(client)) == 3
+
+
+@pytest.mark.parametrize(
+    ("result", "knobs"), [(2, {}), (3, {}), (0, {}), (4, {"job_retry_count": 1})]
+)
+def test_what_did_not_fail_for_good_is_not_rescheduled(
+    result: int, knobs: dict[str, Any]
+) -> None:
+    client = failing(result, job_retry_delay_s=1000.0, **knobs)
+    before = scheduled_ids(client)
+    (row,) = client.reenrollments()
+
+    audit_ids = [row["JobHistoryId"]]
+    assert client.post(RESCHEDULE, JobAuditIds=audit_ids).status == 204
+    assert scheduled_ids(client) == before
+
+
+def test_a_row_that_cannot_be_seen_yet_cannot_be_rescheduled() -> None:
+    client = failing(history_lag_s=10_000.0)
+    assert client.reenrollments() == []
+    client.post(RESCHEDULE, JobAuditIds=[1])
+
+    assert scheduled_ids(client) == []
+
+
+# --- Acknowledge
+
+
+@pytest.mark.parametrize("result", [3, 4])
+@pytest.mark.parametrize("retries", [0, 1])
+def test_failures_and_warnings_are_acknowledged(result: int, retries: int) -> None:
+    client = failing(result, job_retry_count=retries, job_retry_delay_s=1000.0)
+    log = events(client)
+    (row,) = client.reenrollments()
+    answer = client.post(ACKNOWLEDGE, JobAuditIds=[row["JobHistoryId"]])
+
+    assert (answer.status, answer.body) == (204, b"")
+    assert client.reenrollments() == [{**row, "Status": 4}]
+    (told,) = named(log, "job_acknowledged")
+    assert told["history_id"] == row["JobHistoryId"]
+
+
+def test_the_documented_query_acknowledges_what_is_eligible() -> None:
+    client = caller()
+    client.core.job_faults.set([JobFault(result=4), JobFault(result=3)])
+    for row in rows_of(client)[:4]:
+        client.reenroll(row)
+    client.wait(60.0)
+    text = '(Result -eq "4" OR Result -eq "3") AND (Status -eq "3" OR Status -eq "5")'
+    client.post(ACKNOWLEDGE, Query=text)
+
+    found = {(job["Result"], job["Status"]) for job in client.reenrollments()}
+    assert found == {(2, 3), (3, 4), (4, 4)}
+
+
+@pytest.mark.parametrize("result", [0, 2])
+def test_other_results_cannot_be_acknowledged(result: int) -> None:
+    client = failing(result)
+    (row,) = client.reenrollments()
+    client.post(ACKNOWLEDGE, JobAuditIds=[row["JobHistoryId"]])
+
+    assert client.reenrollments() == [row]
+
+
+def test_a_running_job_cannot_be_acknowledged() -> None:
+    client = caller(job_min_s=60.0, job_max_s=60.0)
+    client.reenroll(rows_of(client)[0])
+    client.wait(5.0)
+    client.post(ACKNOWLEDGE, Query="Result -eq 0")
+
+    assert client.reenrollments()[0]["Status"] == 2
+
+
+def test_an_acknowledged_failure_can_be_rescheduled() -> None:
+    client = failing()
+    (row,) = client.reenrollments()
+    client.post(ACKNOWLEDGE, JobAuditIds=[row["JobHistoryId"]])
+    client.post(RESCHEDULE, JobAuditIds=[row["JobHistoryId"]])
+
+    assert len(scheduled_ids(client)) == 1
+
+
+def test_a_job_that_is_acknowledged_between_its_tries_is_tried_again() -> None:
+    client = failing(job_retry_count=1, job_retry_delay_s=100.0)
+    client.post(ACKNOWLEDGE, Query="Result -eq 4")
+    client.wait(200.0)
+
+    found = [(job["Result"], job["Status"]) for job in client.reenrollments()]
+    assert found == [(4, 4), (2, 3)]
+
+
+# --- bodies
+
+CONTROLS = (
+    (UNSCHEDULE, "JobIds"),
+    (RESCHEDULE, "JobAuditIds"),
+    (ACKNOWLEDGE, "JobAuditIds"),
+)
+
+
+@pytest.mark.parametrize(("path", "name"), CONTROLS)
+@pytest.mark.parametrize("extra", [{}, {"Query": None}, {"Query": " "}, {"Other": 1}])
+@pytest.mark.parametrize("ids", [None, []])
+def test_neither_ids_nor_query_is_refused(
+    path: str, name: str, extra: dict[str, object], ids: object
+) -> None:
+    client = failing()
+
+    assert client.post(path, **{name: ids}, **extra).status == 400
+
+
+@pytest.mark.parametrize(("path", "name"), CONTROLS)
+def test_ids_and_query_together_are_refused_and_nothing_happens(
+    path: str, name: str
+) -> None:
+    client = failing()
+    client.reenroll(rows_of(client)[1])
+    ids = [*scheduled_ids(client)] if name == "JobIds" else [1]
+    query = "JobType -ne NULL"
+    before = client.get(SCHEDULED).json, client.get(HISTORY).json
+    answer = client.post(path, **{name: ids, "Query": query})
+
+    assert answer.status == 400
+    assert (
+        answer.json["Message"] == f"Either {name} or Query is required, but not both."
+    )
+    assert (client.get(SCHEDULED).json, client.get(HISTORY).json) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (UNSCHEDULE, {"JobIds": GUID}),
+        (UNSCHEDULE, {"JobIds": [1]}),
+        (UNSCHEDULE, {"JobIds": [GUID, "x"]}),
+        (UNSCHEDULE, {"JobIds": [None]}),
+        (UNSCHEDULE, {"Query": 5}),
+        (UNSCHEDULE, {"Query": "Result -eq 4"}),
+        (RESCHEDULE, {"JobAuditIds": 1}),
+        (RESCHEDULE, {"JobAuditIds": ["1"]}),
+        (RESCHEDULE, {"JobAuditIds": [True]}),
+        (RESCHEDULE, {"JobAuditIds": [1.0]}),
+        (ACKNOWLEDGE, {"JobAuditIds": [2**63]}),
+        (ACKNOWLEDGE, {"Query": "Nothing -eq 1"}),
+        (ACKNOWLEDGE, {"Query": "("}),
+        (ACKNOWLEDGE, {"Query": "x" * 20_000}),
+    ],
+)
+def test_a_malformed_selection_is_refused(path: str, body: dict[str, object]) -> None:
+    answer = failing().post(path, **body)
+
+    assert answer.status == 400
+    assert set(answer.json) == {"ErrorCode", "Message"}
+
+
+@pytest.mark.parametrize(("path", "name"), CONTROLS)
+def test_names_may_be_camel_case(path: str, name: str) -> None:
+    client = caller()
+    ids: list[object] = [GUID] if name == "JobIds" else [1]
+
+    assert client.post(path, **{name[0].lower() + name[1:]: ids}).status == 204
+
+
+@pytest.mark.parametrize(("path", "_name"), CONTROLS)
+def test_a_write_without_the_marker_or_credentials_is_refused(
+    path: str, _name: str
+) -> None:
+    client = caller()
+    client.reenroll(rows_of(client)[0])
+    marker = client.headers.pop("x-keyfactor-requested-with")
+    assert client.post(path, Query="JobType -ne NULL").status == 400
+    client.headers |= {"x-keyfactor-requested-with": marker, "authorization": ""}
+    assert client.post(path, Query="JobType -ne NULL").status == 401
+
+    assert len(client.core.world.scheduled) == 1
+
+
+@given(st.sampled_from(CONTROLS), st.booleans(), st.binary(max_size=40))
+def test_no_body_is_a_server_error(
+    control: tuple[str, str], wrapped: bool, body: bytes
+) -> None:
+    path, name = control
+    if wrapped:
+        body = json.dumps({name: [body.decode("latin-1")]}).encode()
+
+    assert caller(FleetPlan(stores=1)).send("POST", path, body).status == 400
