@@ -26,6 +26,9 @@ _CONTROL = re.compile(
 )
 
 
+_LONE = re.compile("[\ud800-\udfff]")
+
+
 def defuse(cell: str) -> str:
     """Return ``cell`` so that no spreadsheet runs it: a leading ``'`` where needed.
 
@@ -82,7 +85,7 @@ def canonical_json(value: object) -> str:
 
 def _canonical(value: object) -> object:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode() if _lone(value) else value
+        return well_formed(value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, Mapping):
@@ -93,8 +96,12 @@ def _canonical(value: object) -> object:
     raise TypeError(message)
 
 
-def _lone(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)
+def well_formed(text: str) -> str:
+    """Return ``text`` with every lone surrogate replaced by U+FFFD.
+
+    JSON may hold half a surrogate pair; UTF-8, and so files and databases, cannot.
+    """
+    return text if text.isascii() else _LONE.sub("\ufffd", text)
 
 
 def sha256_hex(text: str) -> str:

@@ -26,6 +26,11 @@ in doubt                none, pick-up timeout over      unknown: a person must l
 in doubt                none in a complete look begun   back to pending: had the request
                         a settle time after the doubt   been carried out, its job would
                                                         stand in one of the two lists
+retried, in doubt       its old job still waits         withdraw it; once it is gone
+                                                        from both lists, send again
+retried, in doubt       two or more, all ended          the inventory decides, or, where
+                                                        all failed, send again: nothing
+                                                        of ours is left in Command
 queued, running         another job beyond the fence,   unknown, both named: when the
                         first seen within the settle    second was made is not known, so
                         time of the answer              either may be ours
@@ -86,6 +91,9 @@ def decide(
     """
     if row.job_id is None:
         return _find(row, board, timing, settings)
+    retried = row.state in (State.IN_DOUBT, State.WITHDRAWING)
+    if retried and board.latest(row.job_id) is None:
+        return _take_back(row, row.job_id, board, timing, settings)
     return _follow(row, row.job_id, board, timing, settings)
 
 
@@ -93,6 +101,8 @@ def _find(
     row: Row, board: JobBoard, timing: Timing, settings: RunSettings
 ) -> Decision | None:
     found = board.candidates(row)
+    if len(found) > 1 and row.retries:
+        return _rivals_ended(row, found, board, timing, settings)
     if len(found) > 1:
         return _two_candidates(found)
     if found:
@@ -206,6 +216,76 @@ def _follow(
                 f"within {settings.job_timeout_s:g} s",
             )
     return None
+
+
+def _take_back(
+    row: Row, job_id: str, board: JobBoard, timing: Timing, settings: RunSettings
+) -> Decision | None:
+    """Return what a retried row does about its old job, which has not begun."""
+    if board.is_waiting(job_id):
+        if row.state is State.IN_DOUBT:
+            return Decision(
+                target=State.WITHDRAWING,
+                reason=Reason.WITHDRAWING,
+                message=f"job {job_id} still waits; it is taken back first",
+                note={"job_id": job_id},
+            )
+        return _unpicked(row, timing, settings)
+    look = board.look_began_s
+    if look is None or look < timing.answered_s + settings.settle_s:
+        return _unsettled(timing, settings)
+    return _once_more(row, Reason.WITHDRAWN, f"job {job_id} is gone")
+
+
+def _rivals_ended(
+    row: Row,
+    jobs: frozenset[str],
+    board: JobBoard,
+    timing: Timing,
+    settings: RunSettings,
+) -> Decision | None:
+    """Return what a retried row does about two jobs, either of which may be its own.
+
+    Once both have ended it no longer matters which was which: if one succeeded the
+    inventory decides; if none did, nothing of ours is left in Command.
+    """
+    records = [board.latest(job_id) for job_id in sorted(jobs)]
+    ended = [record for record in records if record is not None and is_final(record)]
+    if len(ended) < len(records):
+        waited_s = timing.now_s - timing.answered_s
+        return _two_candidates(jobs) if waited_s > settings.pickup_timeout_s else None
+    named = ", ".join(sorted(jobs))
+    if all(record.result is JobResult.FAILURE for record in ended):
+        return _once_more(row, Reason.JOB_FAILED, f"all of these failed: {named}")
+    if not settings.verify:
+        return _two_candidates(jobs)
+    return Decision(
+        target=State.VERIFYING,
+        reason=Reason.JOB_RESULT_UNKNOWN,
+        message=f"the inventory decides between jobs {named}",
+        changes={"job_result": int(JobResult.UNKNOWN)},
+        note={"job_ids": sorted(jobs)},
+    )
+
+
+def _once_more(row: Row, reason: Reason, message: str) -> Decision:
+    return Decision(
+        target=State.PENDING,
+        reason=reason,
+        message=message,
+        changes=dict.fromkeys(
+            (
+                "job_id",
+                "job_history_id",
+                "job_result",
+                "picked_up_at",
+                "finished_at",
+                "submitted_at",
+                "fence",
+            )
+        ),
+        note={"job_id": row.job_id} if row.job_id else {},
+    )
 
 
 def _give_back(row: Row, job_id: str) -> Decision:

@@ -12,6 +12,10 @@ cannot write what this table forbids.
        ▲                    ▼                          ▼                      ▼
        └─ confirmed absent in_doubt ─── job found ─────┴──────────────▶ verifying
 
+A ``retry`` takes a row back from its outcome: to ``pending``, or, where a job of it may
+still be with Command, to ``in_doubt``, from where a job that still waits is withdrawn
+(``withdrawing``) before the row is sent again.
+
 Any of the states on the right may be skipped: a sweep that first sees a job when it
 has ended moves the row straight to its end. ``submitting`` and ``in_doubt`` are the
 two in which a POST may or may not have reached Command; nothing but a look at
@@ -25,7 +29,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a row stands: seven open states and the twelve outcomes."""
+    """Where a row stands: eight open states and the twelve outcomes."""
 
     PENDING = "pending"
     SUBMITTING = "submitting"
@@ -34,6 +38,7 @@ class State(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     VERIFYING = "verifying"
+    WITHDRAWING = "withdrawing"
     # outcomes, in the order of design.md section 2
     VERIFIED = "verified"
     SUCCEEDED = "succeeded"
@@ -52,7 +57,9 @@ class State(StrEnum):
 S = State
 
 #: The job is Command's to run: what counts against ``max_in_flight``.
-WITH_COMMAND = frozenset({S.SUBMITTING, S.IN_DOUBT, S.SUBMITTED, S.QUEUED, S.RUNNING})
+WITH_COMMAND = frozenset(
+    {S.SUBMITTING, S.IN_DOUBT, S.SUBMITTED, S.QUEUED, S.RUNNING, S.WITHDRAWING}
+)
 
 #: States in which the row holds its store: no other row of that store may start.
 UNRESOLVED = WITH_COMMAND | {S.VERIFYING}
@@ -84,19 +91,36 @@ MOVES: Mapping[State, frozenset[State]] = {
     # PENDING: nothing was carried out (not sent, 429); the row may be tried again.
     S.SUBMITTING: frozenset({S.SUBMITTED, S.IN_DOUBT, S.PENDING, S.REJECTED, S.FAILED}),
     # PENDING: a look past the fence after the settle time found no job.
-    S.IN_DOUBT: frozenset({S.PENDING, S.QUEUED, S.RUNNING, S.REJECTED}) | _JOB_ENDS,
+    # WITHDRAWING: a retried row's old job still waits; only then is it taken back.
+    S.IN_DOUBT: frozenset({S.PENDING, S.QUEUED, S.RUNNING, S.WITHDRAWING}) | _JOB_ENDS,
+    # PENDING: the old job is gone from both lists.
+    S.WITHDRAWING: frozenset({S.PENDING, S.RUNNING}) | _JOB_ENDS,
     S.SUBMITTED: frozenset({S.QUEUED, S.RUNNING, S.CANCELLED}) | _JOB_ENDS,
     # SUBMITTED: the job that was adopted turned out to be another store's.
     S.QUEUED: frozenset({S.RUNNING, S.SUBMITTED, S.CANCELLED}) | _JOB_ENDS,
     S.RUNNING: frozenset({S.SUBMITTED, S.QUEUED}) | _JOB_ENDS,
     S.VERIFYING: frozenset({S.VERIFIED, S.SUCCEEDED, S.UNKNOWN}),
+    # An outcome is an end, unless a person asks for a retry (:data:`RETRIES`).
     **{outcome: frozenset() for outcome in OUTCOMES},
+}
+
+#: Where ``retry`` may put a row. What may still be with Command is looked for first;
+#: only an ``unknown`` row whose job is known to have ended may go on at once.
+RETRIES: Mapping[State, frozenset[State]] = {
+    S.FAILED: frozenset({S.PENDING}),
+    S.REJECTED: frozenset({S.PENDING}),
+    S.WARNING: frozenset({S.PENDING}),
+    S.NOT_ATTEMPTED: frozenset({S.PENDING}),
+    S.CANCELLED: frozenset({S.PENDING}),
+    S.SKIPPED_EXCLUDED: frozenset({S.PENDING}),
+    S.STALLED: frozenset({S.IN_DOUBT}),
+    S.UNKNOWN: frozenset({S.IN_DOUBT, S.PENDING}),
 }
 
 
 def is_legal(origin: State, target: State) -> bool:
     """Return whether a row may move from ``origin`` to ``target``."""
-    return target in MOVES[origin]
+    return target in MOVES[origin] or target in RETRIES.get(origin, ())
 
 
 def reported_outcome(state: State) -> State:

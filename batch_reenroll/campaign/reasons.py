@@ -35,6 +35,9 @@ class Reason(StrEnum):
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     UNSETTLED = "unsettled"
     # the job
+    RETRIED = "retried"
+    WITHDRAWING = "withdrawing"
+    WITHDRAWN = "withdrawn"
     ADOPTED = "adopted"
     ADOPTED_IN_DOUBT = "adopted_in_doubt"
     ADOPTED_WRONGLY = "adopted_wrongly"
@@ -140,6 +143,13 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "No answer came, and Command's job lists could not tell within the pick-up "
         "timeout whether a job was made.",
         "Look at the store's jobs in Command before anything is sent again.",
+    ),
+    R.RETRIED: Explanation("A person asked for another attempt.", ""),
+    R.WITHDRAWING: Explanation(
+        "The job of the earlier attempt still waits; it is being taken back.", ""
+    ),
+    R.WITHDRAWN: Explanation(
+        "The job of the earlier attempt is gone; the row is sent again.", ""
     ),
     R.ADOPTED: Explanation("The job was found in Command.", ""),
     R.ADOPTED_IN_DOUBT: Explanation(

@@ -57,6 +57,7 @@ class Row:
         current_thumbprint: What the manifest says the store holds, or None.
         attempts: POSTs allowed to leave so far.
         losses: Attempts whose answer was lost and whose job was confirmed absent.
+        retries: Times a person asked for another attempt.
         fence: Of the current attempt, or None before the first.
         before: Alias to thumbprint as the inventory had it just before the attempt.
         thumbprint_before, not_before_before, not_after_before: Of the certificate
@@ -79,6 +80,7 @@ class Row:
     wave: str | None = None
     attempts: int = 0
     losses: int = 0
+    retries: int = 0
     fence: Fence | None = None
     before: Mapping[str, str] | None = None
     thumbprint_before: str | None = None

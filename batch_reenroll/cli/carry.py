@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -15,10 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from batch_reenroll import __version__
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop, exit_code
 from batch_reenroll.cli.console import Console
+from batch_reenroll.cli.planning import operator
 from batch_reenroll.cli.progress import Progress, show
 from batch_reenroll.cli.reporting import outcomes, write_report
 from batch_reenroll.command import CommandClient
@@ -77,6 +80,7 @@ class Errand:
     Attributes:
         resume: The shell command that goes on after a stop.
         drain: See :class:`~batch_reenroll.runner.Run`.
+        before: Called once the campaign is ours, before anything is done.
     """
 
     ledger: SqliteLedger
@@ -87,6 +91,7 @@ class Errand:
     console: Console
     resume: str
     drain: bool = False
+    before: Callable[[], None] | None = None
 
 
 async def carry(errand: Errand) -> Outcome:
@@ -104,15 +109,27 @@ async def carry(errand: Errand) -> Outcome:
             number,
             "run_started",
             datetime.now(UTC),
-            detail={"pid": os.getpid()},
+            detail={
+                "host": socket.gethostname(),
+                "operator": operator(),
+                "pid": os.getpid(),
+                "settings": {
+                    name: str(value)
+                    for name, value in errand.settings.as_json().items()
+                },
+                "tool_version": __version__,
+            },
             columns={
                 "started_at": began.started_at or rfc3339(datetime.now(UTC)),
                 "finished_at": None,
                 "exit_code": None,
                 "stop_reason": "",
+                "stop_requested_at": None,
             },
         )
-        end = await _run(errand, began)
+        if errand.before is not None:
+            errand.before()
+        end = await _run(errand, ledger.campaign(campaign_id))
         return _finish(errand, number, end)
 
 

@@ -24,6 +24,8 @@ _VERBS: dict[str, tuple[str, str]] = {
     "validate": ("batch_reenroll.cli.validate:validate", "Check a manifest, offline."),
     "run": ("batch_reenroll.cli.run:run", "Carry a manifest out."),
     "resume": ("batch_reenroll.cli.run:resume", "Go on after any stop."),
+    "retry": ("batch_reenroll.cli.retry:retry", "A new attempt for rows that ended."),
+    "stop": ("batch_reenroll.cli.retry:stop", "Stop a running campaign in good order."),
     "status": ("batch_reenroll.cli.status:status", "Say where a campaign stands."),
     "report": ("batch_reenroll.cli.status:report", "Write the report again."),
     "config": ("batch_reenroll.cli.config:config", "Show the connection settings."),
@@ -32,7 +34,7 @@ _VERBS: dict[str, tuple[str, str]] = {
 }
 
 #: Names that later versions will use: refused with a word, never guessed at.
-_RESERVED = ("discover", "plan", "retry", "stop", "evidence", "worker", "ledger")
+_RESERVED = ("discover", "plan", "evidence", "worker", "ledger")
 
 _INTERRUPTED = 130
 

@@ -259,14 +259,15 @@ def new_campaign(
         manifest_name=manifest.name,
         manifest_path=str(path.resolve()),
         settings=settings,
-        operator=_operator(),
+        operator=operator(),
         host=socket.gethostname(),
         tool_version=__version__,
         created_at=rfc3339(now_utc),
     )
 
 
-def _operator() -> str:
+def operator() -> str:
+    """Return the name of the account that runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -294,8 +296,18 @@ async def go_on(
     connection: Connection,
     console: Console,
     values: dict[str, Any],
+    *,
+    before: Callable[[SqliteLedger], None] | None = None,
 ) -> int:
     """Resume a campaign; return the exit code.
+
+    Args:
+        campaign_id: Which.
+        flags: Settings to override.
+        connection: Must lead to the campaign's own Command.
+        console: Where to say things.
+        values: ``ledger`` and ``reports``.
+        before: Called once the campaign is ours, before anything is done.
 
     Raises:
         UsageError: There is no such campaign, or it belongs to another Command.
@@ -316,6 +328,7 @@ async def go_on(
             reports=values["reports"],
             console=console,
             resume=resume_command(campaign_id, values["ledger"]),
+            before=partial(before, ledger) if before else None,
         )
         outcome = await carry(errand)
     say_outcome(outcome, console, resume=errand.resume)

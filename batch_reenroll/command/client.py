@@ -112,6 +112,15 @@ class CommandClient:
         )
         return answer.status
 
+    async def unschedule(self, job_ids: Sequence[str]) -> None:
+        """Take jobs back that no orchestrator has begun. See the port for errors."""
+        await self._exchange.post(
+            "/OrchestratorJobs/Unschedule",
+            {"JobIds": list(job_ids)},
+            kind="other",
+            right=Right.UNSCHEDULE,
+        )
+
     async def scheduled_jobs(
         self, *, page: int, limit: int, agent_id: str | None = None
     ) -> Page[ScheduledJob]:

@@ -36,8 +36,8 @@ _STORES_READ = (
 class Right(StrEnum):
     """What a call needs; the value names the right in v10 and in 11+.
 
-    Source: keyfactor-command.md 1.6, 2.7, 4.1, 4.4. The page of store types names no
-    right; none is invented.
+    Source: keyfactor-command.md 1.6, 2.7, 3.2, 4.1, 4.4. The page of store types names
+    no right; none is invented.
     """
 
     REENROLL = (
@@ -46,6 +46,11 @@ class Right(StrEnum):
         "store right global or for the store's container"
     )
     READ_AGENTS_AND_JOBS = _AGENTS_READ
+    UNSCHEDULE = (
+        "AgentManagement: Modify and CertificateStoreManagement: Schedule (v10) or "
+        "/agents/management/modify/ and /certificate_stores/schedule/ (11+), the "
+        "store right global or for the store's container"
+    )
     READ_STORES = _STORES_READ
     READ_STORE_TYPES = "the right to read certificate store types"
     NONE = "any right to use the API"

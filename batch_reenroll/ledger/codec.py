@@ -14,7 +14,7 @@ from batch_reenroll.campaign.nouns import ReenrollmentRequest
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.rows import Fence, Row
 from batch_reenroll.campaign.settings import RunSettings
-from batch_reenroll.text import parse_time, rfc3339
+from batch_reenroll.text import parse_time, rfc3339, well_formed
 
 #: Columns that a move may set besides state, reason_code and message.
 SETTABLE = frozenset(
@@ -22,6 +22,7 @@ SETTABLE = frozenset(
         "http_status",
         "attempts",
         "losses",
+        "retries",
         "fence",
         "before",
         "submitted_at",
@@ -49,14 +50,17 @@ def encode(value: Any) -> str | int | None:
         return _json(value.as_json())
     if isinstance(value, Mapping):
         return _json(dict(value))
-    if value is None or isinstance(value, str | int):
+    if isinstance(value, str):
+        return well_formed(value)
+    if value is None or isinstance(value, int):
         return value
     message = f"no column holds a {type(value).__name__}"
     raise TypeError(message)
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    # ASCII, so that half a surrogate pair from Command can be stored.
+    return json.dumps(value, separators=(",", ":"))
 
 
 def request_text(request: ReenrollmentRequest) -> str:
@@ -91,6 +95,7 @@ def row_value(record: sqlite3.Row) -> Row:
         wave=record["wave"],
         attempts=record["attempts"],
         losses=record["losses"],
+        retries=record["retries"],
         fence=Fence.from_json(json.loads(fence)) if fence else None,
         before=json.loads(before) if before else None,
         thumbprint_before=record["thumbprint_before"],

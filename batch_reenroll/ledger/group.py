@@ -92,21 +92,33 @@ class CampaignLedger:
         """Return rows that were with Command, or being verified."""
         return list(self._ledger.rows_in(self._number, UNRESOLVED))
 
+    async def stop_requested(self) -> bool:
+        """Return whether a person asked for a stop from another process."""
+        return self._ledger.stop_requested(self._number)
+
     async def _write(self) -> None:
-        while True:
+        while not (self._closing and not self._queue):
             await self._gathered.wait()
             batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
             if not self._queue and not self._closing:
                 self._gathered.clear()
-            # An empty batch at the end still keeps the last request counts.
-            await self._commit(batch)
-            if self._closing and not self._queue:
-                return
+            if batch:
+                await self._commit(batch)
+        # An empty batch keeps the last request counts.
+        await self._commit([])
+
+    def _check_alive(self) -> None:
+        # Once a write was refused no later one may be made: what gathered behind it
+        # rests on what was not written.
+        if self._failure is not None:
+            raise self._failure
 
     async def _commit(self, batch: list[tuple[Move, asyncio.Future[None]]]) -> None:
         moves = [move for move, _ in batch]
-        requests = self._requests()
+        results: Sequence[LedgerError | None]
         try:
+            self._check_alive()
+            requests = self._requests()
             results = await self._run(
                 lambda: self._ledger.apply(self._number, moves, requests)
             )

@@ -12,7 +12,7 @@ from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.rows import Move
 from batch_reenroll.ledger.codec import request_text
-from batch_reenroll.text import canonical_json, rfc3339, sha256_hex
+from batch_reenroll.text import canonical_json, rfc3339, sha256_hex, well_formed
 
 
 def insert_campaign(writer: sqlite3.Connection, campaign: Campaign) -> int:
@@ -147,12 +147,12 @@ def _row_record(
         row.request.keystore_id,
         row.request.agent_guid,
         request_text(row.request),
-        json.dumps(row.cells, ensure_ascii=False),
-        verdict.orchestrator,
-        store.client_machine if store else "",
-        store.store_path if store else "",
-        verdict.store_type,
-        verdict.capability,
+        json.dumps(row.cells),
+        well_formed(verdict.orchestrator),
+        well_formed(store.client_machine) if store else "",
+        well_formed(store.store_path) if store else "",
+        well_formed(verdict.store_type),
+        well_formed(verdict.capability),
         int(verdict.place_unique),
         row.current_thumbprint,
         row.wave,

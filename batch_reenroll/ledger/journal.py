@@ -51,13 +51,20 @@ def move_line(move: Move, *, row_id: str, store_id: str, seq: int, prev: str) ->
     if changes:
         line["set"] = changes
     if move.note:
-        line["note"] = dict(move.note)
+        line["note"] = _plain(move.note)
     return canonical_json(line)
 
 
 def _plain(value: Any) -> Any:
+    """Return ``value`` ready for a line; text of somebody else's is made visible."""
+    if isinstance(value, str):
+        return visible(value, _NOTE_LIMIT)
     if isinstance(value, Fence):
-        return value.as_json()
+        return _plain(value.as_json())
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
     return rfc3339(value) if isinstance(value, datetime) else value
 
 

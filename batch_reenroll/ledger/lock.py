@@ -77,4 +77,6 @@ def is_locked(ledger: Path, campaign_id: str) -> bool:
 
 def _lock_path(ledger: Path, campaign_id: str) -> Path:
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", campaign_id)
-    return ledger.with_name(f"{ledger.name}.lock-{safe}")
+    # One ledger under two names is one ledger.
+    place = ledger.resolve()
+    return place.with_name(f"{place.name}.lock-{safe}")

@@ -8,7 +8,7 @@ only grow.
 
 from __future__ import annotations
 
-from batch_reenroll.campaign.lifecycle import MOVES, UNRESOLVED, State
+from batch_reenroll.campaign.lifecycle import UNRESOLVED, State, is_legal
 
 #: ``PRAGMA user_version`` of a ledger this program writes.
 SCHEMA_VERSION = 1
@@ -52,6 +52,7 @@ CREATE TABLE campaign (
   finished_at TEXT,
   exit_code INTEGER,
   stop_reason TEXT NOT NULL DEFAULT '',
+  stop_requested_at TEXT,
   requests TEXT NOT NULL DEFAULT '{{}}',
   journal_length INTEGER NOT NULL DEFAULT 0,
   journal_head TEXT NOT NULL DEFAULT ''
@@ -80,6 +81,7 @@ CREATE TABLE row (
   http_status INTEGER,
   attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
   losses INTEGER NOT NULL DEFAULT 0 CHECK (losses >= 0),
+  retries INTEGER NOT NULL DEFAULT 0 CHECK (retries >= 0),
   fence TEXT,
   "before" TEXT,
   planned_at TEXT NOT NULL,
@@ -133,6 +135,14 @@ BEGIN
   SELECT RAISE(ABORT, 'a row starts pending');
 END;
 
+CREATE TRIGGER row_is_never_replaced BEFORE INSERT ON row
+WHEN EXISTS (
+  SELECT 1 FROM row WHERE campaign = NEW.campaign AND row_no = NEW.row_no
+)
+BEGIN
+  SELECT RAISE(ABORT, 'rows are never replaced');
+END;
+
 CREATE TRIGGER row_stays BEFORE DELETE ON row
 BEGIN
   SELECT RAISE(ABORT, 'rows are never deleted');
@@ -149,6 +159,12 @@ BEGIN
   SELECT RAISE(ABORT, 'the journal only grows');
 END;
 
+CREATE TRIGGER journal_is_never_replaced BEFORE INSERT ON journal
+WHEN EXISTS (SELECT 1 FROM journal WHERE campaign = NEW.campaign AND seq = NEW.seq)
+BEGIN
+  SELECT RAISE(ABORT, 'the journal only grows');
+END;
+
 CREATE TRIGGER journal_is_never_cut BEFORE DELETE ON journal
 BEGIN
   SELECT RAISE(ABORT, 'the journal only grows');
@@ -161,6 +177,7 @@ PRAGMA user_version = {SCHEMA_VERSION};
 #: Rows for ``legal_move``.
 LEGAL_MOVES = sorted(
     (str(origin), str(target))
-    for origin, targets in MOVES.items()
-    for target in targets
+    for origin in State
+    for target in State
+    if is_legal(origin, target)
 )

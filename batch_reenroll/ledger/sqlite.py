@@ -23,8 +23,6 @@ from batch_reenroll.campaign.rows import Move, Row
 from batch_reenroll.errors import (
     IllegalMove,
     LedgerError,
-    LedgerVersionMismatch,
-    LedgerWriteFailed,
     StoreInFlight,
     UsageError,
 )
@@ -36,29 +34,8 @@ from batch_reenroll.ledger.codec import (
 )
 from batch_reenroll.ledger.intake import genesis, insert_campaign, insert_rows
 from batch_reenroll.ledger.journal import JournalTail
-from batch_reenroll.ledger.schema import (
-    APPLICATION_ID,
-    IS_UNRESOLVED,
-    LEGAL_MOVES,
-    SCHEMA_VERSION,
-    TABLES,
-)
-
-_BUSY_TIMEOUT_S = 10.0
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's exceptions into ours."""
-    try:
-        yield
-    except sqlite3.OperationalError as exc:
-        hint = "free space or restore write access, then resume the campaign"
-        message = f"the ledger {path} refused a write: {exc}"
-        raise LedgerWriteFailed(message, hint=hint) from exc
-    except sqlite3.DatabaseError as exc:
-        message = f"the ledger {path} cannot be used: {exc}"
-        raise LedgerError(message, hint="is it a batch-reenroll ledger?") from exc
+from batch_reenroll.ledger.opening import connected, prepare, reading, translated
+from batch_reenroll.ledger.schema import IS_UNRESOLVED
 
 
 class SqliteLedger:
@@ -81,68 +58,14 @@ class SqliteLedger:
         if not create and not path.exists():
             message = f"there is no ledger at {path}"
             raise UsageError(message, hint="name it with --ledger sqlite:///FILE")
-        self._writer = self._connect()
+        self._writer = connected(path)
         try:
-            with _translated(path):
-                self._prepare()
-            self._reader = self._connect()
+            with translated(path):
+                prepare(self._writer, path, create=create)
+            self._reader = connected(path)
         except BaseException:
             self._writer.close()
             raise
-
-    def _connect(self) -> sqlite3.Connection:
-        try:
-            connection = sqlite3.connect(
-                self.path,
-                timeout=_BUSY_TIMEOUT_S,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-        except sqlite3.OperationalError as exc:
-            message = f"the ledger {self.path} cannot be opened: {exc}"
-            raise UsageError(message, hint="check --ledger and its folder") from exc
-        connection.row_factory = sqlite3.Row
-        return connection
-
-    def _prepare(self) -> None:
-        writer = self._writer
-        version = int(writer.execute("PRAGMA user_version").fetchone()[0])
-        if version > SCHEMA_VERSION:
-            message = (
-                f"the ledger {self.path} has schema {version}; "
-                f"this version knows {SCHEMA_VERSION}"
-            )
-            raise LedgerVersionMismatch(message, hint="use the newer batch-reenroll")
-        if version == SCHEMA_VERSION:
-            application = int(writer.execute("PRAGMA application_id").fetchone()[0])
-            if application != APPLICATION_ID:
-                message = f"{self.path} is a database of another program"
-                raise LedgerError(message, hint="name another file with --ledger")
-        writer.execute("PRAGMA journal_mode = WAL")
-        writer.execute("PRAGMA synchronous = FULL")
-        writer.execute("PRAGMA foreign_keys = ON")
-        if version == 0:
-            self._create()
-
-    def _create(self) -> None:
-        writer = self._writer
-        # A second process may create it at the same moment: look again inside.
-        writer.execute("BEGIN IMMEDIATE")
-        try:
-            if int(writer.execute("PRAGMA user_version").fetchone()[0]) == 0:
-                self._refuse_foreign()
-                for statement in _statements(TABLES):
-                    writer.execute(statement)
-                writer.executemany("INSERT INTO legal_move VALUES (?, ?)", LEGAL_MOVES)
-            writer.execute("COMMIT")
-        except BaseException:
-            writer.execute("ROLLBACK")
-            raise
-
-    def _refuse_foreign(self) -> None:
-        if self._writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-            message = f"{self.path} is a database of another program"
-            raise LedgerError(message, hint="name another file with --ledger")
 
     def close(self) -> None:
         """Close both connections."""
@@ -154,6 +77,16 @@ class SqliteLedger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _one(self, query: str, values: tuple[Any, ...] = ()) -> Any:
+        """Return the first record of a query, or None."""
+        with reading(self.path):
+            return self._reader.execute(query, values).fetchone()
+
+    def _each(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[sqlite3.Row]:
+        """Yield the records of a query."""
+        with reading(self.path):
+            yield from self._reader.execute(query, values)
 
     # -- campaigns ---------------------------------------------------------------
 
@@ -183,7 +116,7 @@ class SqliteLedger:
             UsageError: The campaign id is taken.
             LedgerWriteFailed: Disk full or read-only.
         """
-        with _translated(self.path), self._transaction():
+        with translated(self.path), self._transaction():
             taken = self._writer.execute(
                 "SELECT 1 FROM campaign WHERE campaign_id = ?", (campaign.campaign_id,)
             ).fetchone()
@@ -204,7 +137,9 @@ class SqliteLedger:
             journal = JournalTail(self._writer, number)
             journal.add_event("campaign_created", at, genesis(created, n_rows))
             for move in skipped:
-                self._apply(number, move, journal)
+                refusal = self._apply(number, move, journal)
+                if refusal is not None:
+                    raise refusal
             journal.save()
         return self.campaign(campaign.campaign_id)
 
@@ -214,9 +149,9 @@ class SqliteLedger:
         Raises:
             UsageError: There is none by that id; the hint names the newest.
         """
-        record = self._reader.execute(
+        record = self._one(
             "SELECT * FROM campaign WHERE campaign_id = ?", (campaign_id,)
-        ).fetchone()
+        )
         if record is None:
             known = ", ".join(self.campaign_ids()[:5])
             hint = f"known: {known}" if known else "the ledger holds no campaign"
@@ -226,20 +161,18 @@ class SqliteLedger:
 
     def campaign_ids(self) -> list[str]:
         """Return the ids of all campaigns, newest first."""
-        found = self._reader.execute(
-            "SELECT campaign_id FROM campaign ORDER BY no DESC"
-        )
+        found = self._each("SELECT campaign_id FROM campaign ORDER BY no DESC")
         return [record[0] for record in found]
 
     def _tally(self, number: int) -> dict[State, int]:
-        found = self._reader.execute(
+        found = self._each(
             "SELECT state, n FROM tally WHERE campaign = ? AND n > 0", (number,)
         )
         return {State(state): n for state, n in found}
 
     def open_stores(self, command_url: str) -> frozenset[str]:
         """Return stores with an unresolved submission in any campaign."""
-        found = self._reader.execute(
+        found = self._each(
             "SELECT keystore_id FROM row INDEXED BY one_unresolved_per_store "  # noqa: S608
             f"WHERE command_url = ? AND {IS_UNRESOLVED}",
             (command_url,),
@@ -250,9 +183,9 @@ class SqliteLedger:
 
     def number(self, campaign_id: str) -> int:
         """Return the campaign's internal number."""
-        record = self._reader.execute(
+        record = self._one(
             "SELECT no FROM campaign WHERE campaign_id = ?", (campaign_id,)
-        ).fetchone()
+        )
         if record is None:
             message = f"there is no campaign {campaign_id!r} in {self.path}"
             raise UsageError(message)
@@ -262,7 +195,7 @@ class SqliteLedger:
         """Yield rows that stand at any of ``states``, in manifest order."""
         wanted = [str(state) for state in states]
         marks = ", ".join("?" * len(wanted))
-        found = self._reader.execute(
+        found = self._each(
             f"SELECT * FROM row WHERE campaign = ? AND state IN ({marks}) "  # noqa: S608
             "ORDER BY row_no",
             (number, *wanted),
@@ -271,7 +204,7 @@ class SqliteLedger:
 
     def waiting(self, number: int) -> Iterator[tuple[int, str, str, str]]:
         """Yield (row_no, orchestrator GUID, machine, path) of each pending row."""
-        found = self._reader.execute(
+        found = self._each(
             "SELECT row_no, agent_id, client_machine, store_path FROM row "
             "WHERE campaign = ? AND state = 'pending' ORDER BY row_no",
             (number,),
@@ -280,31 +213,36 @@ class SqliteLedger:
 
     def row(self, number: int, row_no: int) -> Row:
         """Return one row."""
-        record = self._reader.execute(
+        record = self._one(
             "SELECT * FROM row WHERE campaign = ? AND row_no = ?", (number, row_no)
-        ).fetchone()
+        )
         return row_value(record)
 
     def records(self, number: int) -> Iterator[sqlite3.Row]:
         """Yield every row's database record in manifest order, for reports."""
-        return iter(
-            self._reader.execute(
-                "SELECT * FROM row WHERE campaign = ? ORDER BY row_no", (number,)
-            )
+        return self._each(
+            "SELECT * FROM row WHERE campaign = ? ORDER BY row_no", (number,)
         )
 
     def journal(self, number: int) -> Iterator[str]:
         """Yield the journal's lines in order."""
-        found = self._reader.execute(
+        found = self._each(
             "SELECT line FROM journal WHERE campaign = ? ORDER BY seq", (number,)
         )
         return (record[0] for record in found)
+
+    def stop_requested(self, number: int) -> bool:
+        """Return whether an orderly stop was asked for since the run began."""
+        record = self._one(
+            "SELECT stop_requested_at IS NOT NULL FROM campaign WHERE no = ?", (number,)
+        )
+        return bool(record[0])
 
     # -- for the status display ---------------------------------------------------
 
     def ended_since(self, number: int, window_s: float) -> int:
         """Return how many rows ended in the last ``window_s`` seconds."""
-        record = self._reader.execute(
+        record = self._one(
             "SELECT count(*) FROM journal, json_each(?) AS final "
             "WHERE campaign = ? AND json_extract(line, '$.to') = final.value "
             "AND json_extract(line, '$.at') >= "
@@ -314,13 +252,13 @@ class SqliteLedger:
                 number,
                 f"-{window_s} seconds",
             ),
-        ).fetchone()
+        )
         return int(record[0])
 
     def longest_queues(self, number: int, limit: int) -> list[dict[str, Any]]:
         """Return the orchestrators with most rows that have not ended."""
         marks = ", ".join(f"'{state}'" for state in sorted(OPEN))
-        found = self._reader.execute(
+        found = self._each(
             "SELECT orchestrator, count(*) AS n FROM row "  # noqa: S608
             f"WHERE campaign = ? AND state IN ({marks}) "
             "GROUP BY orchestrator ORDER BY n DESC, orchestrator LIMIT ?",
@@ -334,7 +272,7 @@ class SqliteLedger:
         """Yield (reason code, message, rows) of the rows at ``states``."""
         wanted = [str(state) for state in states]
         marks = ", ".join("?" * len(wanted))
-        found = self._reader.execute(
+        found = self._each(
             "SELECT reason_code, message, count(*) FROM row "  # noqa: S608
             f"WHERE campaign = ? AND state IN ({marks}) GROUP BY 1, 2",
             (number, *wanted),
@@ -364,7 +302,7 @@ class SqliteLedger:
         Raises:
             LedgerWriteFailed: Nothing of the batch was written.
         """
-        with _translated(self.path), self._transaction():
+        with translated(self.path), self._transaction():
             journal = JournalTail(self._writer, number)
             results = [self._apply(number, move, journal) for move in moves]
             journal.save()
@@ -427,7 +365,7 @@ class SqliteLedger:
             columns: Columns of table ``campaign`` to set, names from our own code.
         """
         sets = ", ".join(f"{key} = ?" for key in columns)
-        with _translated(self.path), self._transaction():
+        with translated(self.path), self._transaction():
             journal = JournalTail(self._writer, number)
             journal.add_event(event, at, detail)
             journal.save()
@@ -454,19 +392,9 @@ def _refusal(move: Move, exc: sqlite3.IntegrityError) -> LedgerError:
     text = str(exc)
     if "keystore_id" in text:
         message = (
-            f"row {move.row_no}: another campaign in this ledger has an unresolved "
-            "submission for the store"
+            f"row {move.row_no}: another row in this ledger, of this campaign or "
+            "another, has an unresolved submission for the store"
         )
         return StoreInFlight(message)
     message = f"row {move.row_no} may not go {move.origin} → {move.target}: {text}"
     return IllegalMove(message)
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Yield the statements of a script; ``executescript`` would commit first."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

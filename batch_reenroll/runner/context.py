@@ -71,6 +71,7 @@ class Tracked:
     answered_s: float
     rivals_until_s: float
     running_s: float | None = None
+    withdrawn: bool = False
 
 
 @dataclass(slots=True)

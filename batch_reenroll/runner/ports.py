@@ -64,6 +64,10 @@ class Ledger(Protocol):
         """Return rows that were with Command, or being verified, at the last write."""
         ...
 
+    async def stop_requested(self) -> bool:
+        """Return whether a person asked for an orderly stop from another process."""
+        ...
+
 
 class Command(Protocol):
     """Keyfactor Command, one method for each thing we ask of it.
@@ -88,6 +92,14 @@ class Command(Protocol):
             Refused: Refused for good (4xx).
             NotAuthorised: 401 after one refresh, or 403.
             OutcomeUnknown: It may have been carried out.
+        """
+        ...
+
+    async def unschedule(self, job_ids: Sequence[str]) -> None:
+        """Take jobs back that no orchestrator has begun.
+
+        Safe to repeat. What it does to a job that has begun or is not there is not
+        documented; look afterwards.
         """
         ...
 

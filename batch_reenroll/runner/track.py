@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from batch_reenroll.campaign.correlate import Timing, decide
+from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import ScheduledJob
 from batch_reenroll.campaign.pace import backoff_s
 from batch_reenroll.campaign.verdict import Stop
@@ -56,6 +57,8 @@ class Tracker:
         ctx = self.ctx
         while not ctx.is_done:
             began_s = ctx.clock.monotonic()
+            if await ctx.ledger.stop_requested():
+                ctx.request_stop(Stop.OPERATOR, "stopped by an operator")
             if await self._try_look():
                 await self._move_rows()
                 until_s = began_s + ctx.settings.poll_interval_s
@@ -101,6 +104,7 @@ class Tracker:
 
     async def _look(self) -> None:
         ctx = self.ctx
+        await self._withdraw()
         began_s = ctx.clock.monotonic()
         certain = await self._look_at_scheduled(began_s)
         await self._look_at_history(began_s)
@@ -109,6 +113,20 @@ class Tracker:
             ctx.board.finish_look(began_s)
         self._lower_floor(began_s)
         ctx.board.forget_ends(began_s - ctx.settings.verify_timeout_s)
+
+    async def _withdraw(self) -> None:
+        """Take back the jobs of retried rows that still wait."""
+        ctx = self.ctx
+        waiting = [
+            tracked
+            for tracked in ctx.with_command()
+            if tracked.row.state is State.WITHDRAWING and not tracked.withdrawn
+        ]
+        for group in _batches([t.row.job_id or "" for t in waiting]):
+            await ctx.command.unschedule(group)
+        for tracked in waiting:
+            tracked.withdrawn = True
+            tracked.answered_s = ctx.clock.monotonic()
 
     async def _look_at_scheduled(self, began_s: float) -> bool:
         """Read waiting jobs; return whether none can have been missed.

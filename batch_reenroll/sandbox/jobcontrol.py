@@ -89,7 +89,7 @@ class JobControl:
 
     def _send_again(self, row: HistoryRow, caller: str) -> None:
         world, old = self._world, row.job
-        if old.wish is None:
+        if old.wish is None:  # an inventory
             return
         if not world.settings.reschedule_keeps_job_id:
             new = self._orchestration.schedule(old.store, old.wish, caller, world.now)
@@ -149,7 +149,7 @@ class JobControl:
 
 def _may_go_again(row: HistoryRow) -> bool:
     ended = row.status in (Status.COMPLETED, Status.ACKNOWLEDGED)
-    return row.job.wish is not None and row.result is Result.FAILURE and ended
+    return row.result is Result.FAILURE and ended
 
 
 def _may_be_acknowledged(row: HistoryRow) -> bool:

@@ -169,6 +169,7 @@ def test_nothing_is_kept_once_all_has_ended_and_nobody_watches(
     board.see_scheduled([], 2.0)
     ends = [tried(high + n, job) for n, job in enumerate(JOBS, start=1)]
     board.see_history(ends, 2.0)
+    board.see_scheduled([], 3.0)
     for _ in range(watchers):
         board.unwatch(ROW)
     assert board == JobBoard(high_id=high + len(JOBS))

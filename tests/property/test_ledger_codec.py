@@ -73,6 +73,7 @@ columns = st.fixed_dictionaries(
     optional={
         "attempts": st.integers(0, 2**53),
         "losses": st.integers(0, 2**53),
+        "retries": st.integers(0, 2**53),
         "http_status": st.none() | st.integers(100, 599),
         "fence": st.none() | fences,
         "before": st.none() | st.dictionaries(texts, texts, min_size=1, max_size=3),
@@ -216,5 +217,5 @@ def test_a_line_is_one_canonical_line_with_every_field_of_its_move(
     assert (line["from"], line["to"]) == (move.origin, move.target)
     assert line.get("reason") == move.reason
     assert set(line.get("set", {})) == set(move.changes) - {"before"}
-    assert line.get("note", {}) == move.note
+    assert set(line.get("note", {})) == set(move.note)
     assert_chained([text], sha256_hex(text), 1)

@@ -27,6 +27,7 @@ from hypothesis.stateful import (
     rule,
 )
 from unit.ledger.books import (
+    LEGAL,
     NOW,
     assert_chained,
     move,
@@ -38,7 +39,7 @@ from unit.ledger.books import (
 )
 from unit.ledger.homes import quick_folder
 
-from batch_reenroll.campaign.lifecycle import MOVES, OPEN, UNRESOLVED, State
+from batch_reenroll.campaign.lifecycle import OPEN, UNRESOLVED, State
 from batch_reenroll.campaign.record import PlannedRow
 from batch_reenroll.campaign.rows import Move
 from batch_reenroll.errors import IllegalMove, StoreInFlight, UsageError
@@ -90,7 +91,7 @@ class Model:
         row = campaign.rows.get(wanted.row_no)
         if row is None or row.state is not wanted.origin:
             return {IllegalMove}
-        if wanted.target not in MOVES[row.state]:
+        if wanted.target not in LEGAL[row.state]:
             return {IllegalMove}
         refusals: set[type | None] = set()
         starts = wanted.target in UNRESOLVED and row.state not in UNRESOLVED
@@ -134,7 +135,7 @@ class Wish:
 
     def move(self, guess: dict[int, State]) -> Move:
         """Return the move, for rows that are thought to stand at ``guess``."""
-        alive = [n for n, state in guess.items() if MOVES[state]]
+        alive = [n for n, state in guess.items() if LEGAL[state]]
         rows = alive if alive and self.kind is Kind.LEGAL else [*guess, 1]
         row_no = rows[self.row % len(rows)]
         origin = guess.get(row_no, S.PENDING)
@@ -144,7 +145,7 @@ class Wish:
             row_no = len(guess) + 1
         elif self.kind is Kind.WRONG_ORIGIN:
             origin = target
-        options = sorted(MOVES[origin])
+        options = sorted(LEGAL[origin])
         if self.kind is not Kind.ANY_TARGET and options:
             # Ends are many, and nothing leads out of them.
             options += 9 * [state for state in options if state in OPEN]

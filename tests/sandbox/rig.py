@@ -19,6 +19,7 @@ from batch_reenroll.sandbox import (
     Core,
     FleetPlan,
     Identity,
+    JobFault,
     Request,
     SandboxServer,
     Settings,
@@ -119,6 +120,19 @@ def caller(plan: FleetPlan | None = None, **knobs: Any) -> Caller:
 
 def rows_of(client: Caller) -> list[dict[str, str]]:
     return client.core.world.fleet.manifest_rows()
+
+
+def scheduled_ids(client: Caller) -> list[str]:
+    return [job["Id"] for job in client.get(SCHEDULED).json]
+
+
+def failing(result: int = 4, **knobs: Any) -> Caller:
+    """Return a client with one reenrollment that ended with ``result``."""
+    client = caller(**knobs)
+    client.core.job_faults.set([JobFault(result=result)])
+    client.reenroll(rows_of(client)[0])
+    client.wait(10.0)
+    return client
 
 
 class UrlClient:

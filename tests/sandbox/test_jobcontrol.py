@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sandbox.rig import (
     ACKNOWLEDGE,
     HISTORY,
@@ -16,17 +13,14 @@ from sandbox.rig import (
     UNSCHEDULE,
     Caller,
     caller,
+    failing,
     rows_of,
+    scheduled_ids,
 )
 
 from batch_reenroll.sandbox import FleetPlan, JobFault
 
-GUID = "7326cd6d-0153-4ced-a83b-ea488498bcd8"
 ONE_AGENT = FleetPlan(stores=10, orchestrators=1)
-
-
-def scheduled_ids(client: Caller) -> list[str]:
-    return [job["Id"] for job in client.get(SCHEDULED).json]
 
 
 def events(client: Caller) -> list[dict[str, Any]]:
@@ -38,15 +32,6 @@ def events(client: Caller) -> list[dict[str, Any]]:
 
 def named(entries: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:
     return [entry for entry in entries if entry["event"] == event]
-
-
-def failing(result: int = 4, **knobs: Any) -> Caller:
-    """Return a client with one reenrollment that ended with ``result``."""
-    client = caller(**knobs)
-    client.core.job_faults.set([JobFault(result=result)])
-    client.reenroll(rows_of(client)[0])
-    client.wait(10.0)
-    return client
 
 
 # --- Unschedule
@@ -132,9 +117,8 @@ def test_a_running_job_goes_on_and_the_answer_is_204_all_the_same() -> None:
 def test_an_unknown_id_does_not_keep_the_others_from_being_withdrawn() -> None:
     client = caller()
     client.reenroll(rows_of(client)[0])
-    unknown = GUID.replace("7", "8")
 
-    ids = [unknown, *scheduled_ids(client)]
+    ids = ["00000000-0000-4000-8000-000000000000", *scheduled_ids(client)]
     assert client.post(UNSCHEDULE, JobIds=ids).status == 204
     assert scheduled_ids(client) == []
 
@@ -228,6 +212,38 @@ def test_a_withdrawn_job_can_be_rescheduled_under_its_id_while_it_is_in_a_queue(
 
     ran = [job["JobId"] for job in client.reenrollments()]
     assert ran.count(failed["JobId"]) == 2
+
+
+def test_under_a_kept_id_a_job_is_not_queued_twice() -> None:
+    client = caller(
+        ONE_AGENT, reschedule_keeps_job_id=True, job_min_s=20.0, job_max_s=20.0
+    )
+    client.core.job_faults.set([JobFault()])
+    client.reenroll(rows_of(client)[0])
+    client.wait(25.0)
+    (failed,) = client.reenrollments()
+    client.reenroll(rows_of(client)[1])
+    for _ in range(3):  # while the orchestrator is busy with the other store
+        client.wait(3.0)
+        client.post(RESCHEDULE, JobAuditIds=[failed["JobHistoryId"]])
+    client.wait(200.0)
+
+    ran = [job["JobId"] for job in client.reenrollments()]
+    assert ran.count(failed["JobId"]) == 2
+
+
+def test_a_job_withdrawn_between_its_tries_runs_once_it_is_rescheduled() -> None:
+    client = failing(
+        reschedule_keeps_job_id=True, job_retry_count=1, job_retry_delay_s=100.0
+    )
+    (failed,) = client.reenrollments()
+    client.post(UNSCHEDULE, JobIds=[failed["JobId"]])
+    client.post(ACKNOWLEDGE, JobAuditIds=[failed["JobHistoryId"]])
+    client.post(RESCHEDULE, JobAuditIds=[failed["JobHistoryId"]])
+    client.wait(30.0)
+
+    found = [(job["JobId"], job["Result"]) for job in client.reenrollments()]
+    assert found == [(failed["JobId"], 4), (failed["JobId"], 2)]
 
 
 def test_the_documented_query_reschedules_each_failed_reenrollment() -> None:
@@ -335,100 +351,3 @@ def test_a_job_that_is_acknowledged_between_its_tries_is_tried_again() -> None:
 
     found = [(job["Result"], job["Status"]) for job in client.reenrollments()]
     assert found == [(4, 4), (2, 3)]
-
-
-# --- bodies
-
-CONTROLS = (
-    (UNSCHEDULE, "JobIds"),
-    (RESCHEDULE, "JobAuditIds"),
-    (ACKNOWLEDGE, "JobAuditIds"),
-)
-
-
-@pytest.mark.parametrize(("path", "name"), CONTROLS)
-@pytest.mark.parametrize("extra", [{}, {"Query": None}, {"Query": " "}, {"Other": 1}])
-@pytest.mark.parametrize("ids", [None, []])
-def test_neither_ids_nor_query_is_refused(
-    path: str, name: str, extra: dict[str, object], ids: object
-) -> None:
-    client = failing()
-
-    assert client.post(path, **{name: ids}, **extra).status == 400
-
-
-@pytest.mark.parametrize(("path", "name"), CONTROLS)
-def test_ids_and_query_together_are_refused_and_nothing_happens(
-    path: str, name: str
-) -> None:
-    client = failing()
-    client.reenroll(rows_of(client)[1])
-    ids = [*scheduled_ids(client)] if name == "JobIds" else [1]
-    query = "JobType -ne NULL"
-    before = client.get(SCHEDULED).json, client.get(HISTORY).json
-    answer = client.post(path, **{name: ids, "Query": query})
-
-    assert answer.status == 400
-    assert (
-        answer.json["Message"] == f"Either {name} or Query is required, but not both."
-    )
-    assert (client.get(SCHEDULED).json, client.get(HISTORY).json) == before
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        (UNSCHEDULE, {"JobIds": GUID}),
-        (UNSCHEDULE, {"JobIds": [1]}),
-        (UNSCHEDULE, {"JobIds": [GUID, "x"]}),
-        (UNSCHEDULE, {"JobIds": [None]}),
-        (UNSCHEDULE, {"Query": 5}),
-        (UNSCHEDULE, {"Query": "Result -eq 4"}),
-        (RESCHEDULE, {"JobAuditIds": 1}),
-        (RESCHEDULE, {"JobAuditIds": ["1"]}),
-        (RESCHEDULE, {"JobAuditIds": [True]}),
-        (RESCHEDULE, {"JobAuditIds": [1.0]}),
-        (ACKNOWLEDGE, {"JobAuditIds": [2**63]}),
-        (ACKNOWLEDGE, {"Query": "Nothing -eq 1"}),
-        (ACKNOWLEDGE, {"Query": "("}),
-        (ACKNOWLEDGE, {"Query": "x" * 20_000}),
-    ],
-)
-def test_a_malformed_selection_is_refused(path: str, body: dict[str, object]) -> None:
-    answer = failing().post(path, **body)
-
-    assert answer.status == 400
-    assert set(answer.json) == {"ErrorCode", "Message"}
-
-
-@pytest.mark.parametrize(("path", "name"), CONTROLS)
-def test_names_may_be_camel_case(path: str, name: str) -> None:
-    client = caller()
-    ids: list[object] = [GUID] if name == "JobIds" else [1]
-
-    assert client.post(path, **{name[0].lower() + name[1:]: ids}).status == 204
-
-
-@pytest.mark.parametrize(("path", "_name"), CONTROLS)
-def test_a_write_without_the_marker_or_credentials_is_refused(
-    path: str, _name: str
-) -> None:
-    client = caller()
-    client.reenroll(rows_of(client)[0])
-    marker = client.headers.pop("x-keyfactor-requested-with")
-    assert client.post(path, Query="JobType -ne NULL").status == 400
-    client.headers |= {"x-keyfactor-requested-with": marker, "authorization": ""}
-    assert client.post(path, Query="JobType -ne NULL").status == 401
-
-    assert len(client.core.world.scheduled) == 1
-
-
-@given(st.sampled_from(CONTROLS), st.booleans(), st.binary(max_size=40))
-def test_no_body_is_a_server_error(
-    control: tuple[str, str], wrapped: bool, body: bytes
-) -> None:
-    path, name = control
-    if wrapped:
-        body = json.dumps({name: [body.decode("latin-1")]}).encode()
-
-    assert caller(FleetPlan(stores=1)).send("POST", path, body).status == 400

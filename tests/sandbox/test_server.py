@@ -354,56 +354,6 @@ def test_serve_forever_says_what_it_is_and_stops_in_order(
     assert (rest, process.returncode) == ("bye\n", 0)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"port": 70_000},
-        {"workers": 0},
-        {"user": "a:b"},
-        {"user": ""},
-        {"password": ""},
-        {"extra_users": (("a:b", "x"),)},
-        {"extra_users": (("", "x"),)},
-        {"extra_users": (("other", ""),)},
-        {"extra_users": (("SANDBOX", "x"),)},
-        {"eager_stores": -1},
-    ],
-)
-def test_an_impossible_configuration_is_refused(
-    tmp_path: Path, wrong: dict[str, Any]
-) -> None:
-    with pytest.raises(SandboxError):
-        config(tmp_path, **wrong)
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False)],
-)
-def test_it_knows_whether_others_can_reach_it(
-    tmp_path: Path, host: str, loopback: bool
-) -> None:
-    assert config(tmp_path, host=host).is_loopback is loopback
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"heartbeat_s": 0},
-        {"job_min_s": 2.0, "job_max_s": 1.0},
-        {"inventory_min_s": -1.0},
-        {"history_lag_s": -1.0},
-        {"job_retry_count": -1},
-        {"noise_jobs_per_s": -1.0},
-        {"noise_jobs_per_s": 10_001.0},
-        {"return_limit_max": 0},
-    ],
-)
-def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(SandboxError):
-        Settings(**wrong)
-
-
 @pytest.mark.asyncio
 async def test_a_damaged_store_fails_its_job_and_not_the_server(tmp_path: Path) -> None:
     async with serving(tmp_path) as (server, client):

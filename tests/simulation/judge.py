@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
-from batch_reenroll.campaign.lifecycle import MOVES, OPEN, State
+from batch_reenroll.campaign.lifecycle import OPEN, State, is_legal
 from batch_reenroll.campaign.rows import Row
 from batch_reenroll.ledger.journal import GENESIS_PREV
 from batch_reenroll.text import parse_time, sha256_hex
@@ -66,13 +67,14 @@ def _row(
     mine = jobs.get((row.store_id, row.request.alias), [])
     record = played.records[row.row_no]
     found = []
-    if len(mine) > 1:
+    if len(mine) > 1 + row.retries:
         found.append(f"{len(mine)} jobs were made by us: {mine}")
+    found += _overlaps(mine, played)
     if row.state in OPEN:
         found.append(f"did not end: {row.state}")
-    if row.state in _UNTOUCHED and mine:
+    if row.state in _UNTOUCHED and mine and not row.retries:
         found.append(f"ended {row.state} although a job was made")
-    if record["reason_code"] == "attempts_exhausted" and mine:
+    if record["reason_code"] == "attempts_exhausted" and len(mine) > row.retries:
         found.append("was given up although a job was made")
     if record["reason_code"] == "store_in_flight":
         found.append("met its own campaign at its store")
@@ -97,6 +99,27 @@ def _proof(
             early = _at(end) < _at(ours)
             return [f"was verified by the certificate of job {end}"] if early else []
     return [f"was verified by {thumbprint}, which no job issued"]
+
+
+def _overlaps(mine: list[str], played: Played) -> list[str]:
+    """Each job of ours must be over, or withdrawn, before the next one is made."""
+    over: dict[str, float] = {}
+    made: dict[str, float] = {}
+    for entry in played.log:
+        job_id = entry.get("job_id")
+        if job_id not in mine:
+            continue
+        if entry["event"] == "job_created":
+            made[job_id] = _at(entry)
+        elif entry["event"] == "job_unscheduled" or (
+            entry["event"] == "job_ended" and entry["status"] != 5
+        ):
+            over[job_id] = _at(entry)
+    return [
+        f"job {later} was made before {earlier} was over"
+        for earlier, later in pairwise(mine)
+        if over.get(earlier, float("inf")) > made[later]
+    ]
 
 
 def _named_as_in_doubt(row: Row, played: Played) -> bool:
@@ -146,7 +169,7 @@ def _journal(played: Played) -> list[str]:
         if line["event"] != "move":
             continue
         origin, target = State(line["from"]), State(line["to"])
-        if states[line["row"]] is not origin or target not in MOVES[origin]:
+        if states[line["row"]] is not origin or not is_legal(origin, target):
             found.append(f"journal line {seq}: {origin} → {target} does not replay")
         states[line["row"]] = target
     if states != {row.row_no: row.state for row in played.rows}:

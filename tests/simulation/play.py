@@ -13,14 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from simulation.network import OPERATOR, PASSWORD, STRANGER, Died, Life, Wire, basic
-from simulation.scenario import Scenario, Weather
-from simulation.virtual import VirtualLoop
-
-from batch_reenroll.campaign.lifecycle import WITH_COMMAND, State
+from batch_reenroll.campaign.lifecycle import RETRIES, WITH_COMMAND, State
 from batch_reenroll.campaign.plan import Wish, resolve
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.rows import Move, Row
+from batch_reenroll.cli.console import Console
+from batch_reenroll.cli.retry import taken_back
 from batch_reenroll.command import CommandClient
 from batch_reenroll.command.auth import FixedAuth
 from batch_reenroll.command.connection import BasicAuth
@@ -35,6 +33,9 @@ from batch_reenroll.sandbox import (
     SimulatedWorks,
     draw_fleet,
 )
+from simulation.network import OPERATOR, PASSWORD, STRANGER, Died, Life, Wire, basic
+from simulation.scenario import Scenario, Weather
+from simulation.virtual import VirtualLoop
 
 #: 2027-01-15 08:00 UTC.
 START = 1_800_000_000.0
@@ -109,6 +110,9 @@ class _MortalLedger:
         self._life.step()
         return await self._book.unresolved()
 
+    async def stop_requested(self) -> bool:
+        return await self._book.stop_requested()
+
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
@@ -153,6 +157,7 @@ class _Stage:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._posts: list[list[float]] = []
         self._broken: list[str] = []
+        self._retrying = False
 
     def _command_now(self) -> float:
         assert self._loop is not None
@@ -173,8 +178,20 @@ class _Stage:
             if end is not None:
                 break
             await asyncio.sleep(self._rng.choice((0.0, 1.0, 120.0)))
+        for _ in range(self._scenario.retries):
+            # A person mends what can be mended and tries again, a while later.
+            await asyncio.sleep(self._rng.choice((5.0, 2000.0)))
+            if end is None or end.stop is not None or not self._take_back():
+                break
+            self._retrying = True
+            end = await self._live(None)
         assert end is not None
         return self._left_behind(end, n_lives)
+
+    def _take_back(self) -> int:
+        with SqliteLedger(self._path) as ledger:
+            console = Console(quiet=True)
+            return taken_back(ledger, CAMPAIGN, RETRIES, console)
 
     async def _lay_out(self) -> None:
         wire = Wire(
@@ -310,6 +327,9 @@ class _Stage:
             stores.append(row.store_id)
         if len(stores) != len(set(stores)):
             self._broken.append("two rows of one store in flight")
+        if self._retrying:
+            # Rows taken back are looked for, all at once; nothing new is sent.
+            return
         if sum(counts.values()) > settings.max_in_flight:
             self._broken.append("more in flight than allowed")
         if max(counts.values(), default=0) > settings.per_orchestrator:

@@ -52,6 +52,7 @@ class Scenario:
         second_aliases: Store indices that have a second row under another alias.
         skew_s: Command's clock less ours.
         commit_s: How long a commit takes.
+        retries: Times somebody retries everything that did not end well.
     """
 
     seed: int
@@ -64,6 +65,7 @@ class Scenario:
     second_aliases: tuple[int, ...] = ()
     skew_s: float = 0.0
     commit_s: float = 0.0
+    retries: int = 0
 
 
 def draw(seed: int) -> Scenario:
@@ -96,6 +98,7 @@ def draw(seed: int) -> Scenario:
         ),
         skew_s=rng.choice((0.0, 0.0, -240.0, 3.5, 600.0)),
         commit_s=rng.choice((0.0, 0.0, 0.002, 0.05)),
+        retries=rng.choice((0, 0, 1, 2)),
     )
 
 
@@ -163,6 +166,7 @@ def smaller(scenario: Scenario) -> list[Scenario]:
         replace(scenario, weather=Weather(latency_s=scenario.weather.latency_s)),
         replace(scenario, skew_s=0.0),
         replace(scenario, commit_s=0.0),
+        replace(scenario, retries=0),
         *(
             replace(scenario, crashes=scenario.crashes[:n])
             for n in range(len(scenario.crashes))

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import pytest
-from unit.campaign.making import row_of, running, tried, waiting, watching
+from unit.campaign.making import NOON, row_of, running, tried, waiting, watching
 
-from batch_reenroll.campaign.board import (
-    JobBoard,
-    is_final,
-    kind_fits,
-    record_fits,
-    scheduled_fits,
-    target_fits,
-)
+from batch_reenroll.campaign.board import JobBoard, is_final
 from batch_reenroll.campaign.nouns import JobRecord, JobStatus, ScheduledJob
 from batch_reenroll.campaign.rows import Fence
 
@@ -214,6 +208,86 @@ class TestMemory:
         assert board == JobBoard(high_id=1000, look_began_s=2.0)
 
 
+class TestStrangers:
+    """Ends of jobs that were not ours: the inventory may not show them yet."""
+
+    OURS = row_of(job_id="j")
+
+    @staticmethod
+    def ended(job_id: str, ago_s: float, history_id: int = 1) -> JobRecord:
+        return tried(history_id, job_id, ended_at=NOON - timedelta(seconds=ago_s))
+
+    def test_an_end_is_dated_by_commands_own_clock(self) -> None:
+        board = JobBoard()
+        board.see_history([self.ended("j", 30.0)], 100.0, NOON)
+        assert board.stranger_ended_s(ROW) == 70.0
+
+    def test_an_end_that_lies_ahead_of_commands_clock_is_dated_now(self) -> None:
+        board = JobBoard()
+        board.see_history([self.ended("j", -30.0)], 100.0, NOON)
+        assert board.stranger_ended_s(ROW) == 100.0
+
+    def test_the_latest_of_several_ends_counts(self) -> None:
+        board = JobBoard()
+        history = [self.ended("a", 30.0), self.ended("b", 10.0, 2)]
+        board.see_history([*history, history[0]], 100.0, NOON)
+        assert board.stranger_ended_s(ROW) == 90.0
+
+    def test_an_end_read_again_is_not_dated_anew(self) -> None:
+        board = JobBoard()
+        board.see_history([self.ended("j", 30.0)], 100.0, NOON)
+        board.see_history([self.ended("j", 30.0)], 140.0, NOON + timedelta(seconds=41))
+        assert board.stranger_ended_s(ROW) == 70.0
+
+    @pytest.mark.parametrize(
+        "record",
+        [
+            running(1, "j"),
+            tried(1, "j", status=JobStatus.COMPLETED_WILL_RETRY),
+            tried(1, "j", ended_at=None),
+            tried(1, "j", client_machine="web2"),
+        ],
+        ids=["running", "will retry", "no time", "another store"],
+    )
+    def test_nothing_else_is_an_end_of_the_stores(self, record: JobRecord) -> None:
+        board = JobBoard()
+        board.see_history([record], 100.0, NOON)
+        assert board.stranger_ended_s(ROW) is None
+
+    def test_without_commands_clock_no_end_is_dated(self) -> None:
+        board = JobBoard()
+        board.see_history([self.ended("j", 30.0)], 100.0)
+        assert board.stranger_ended_s(ROW) is None
+
+    def test_our_own_end_is_no_strangers(self) -> None:
+        board = JobBoard()
+        board.see_history([self.ended("j", 30.0)], 100.0, NOON)
+        board.claim(self.OURS)
+        assert board.stranger_ended_s(ROW) is None
+
+    def test_claiming_our_job_leaves_a_strangers_end(self) -> None:
+        board = JobBoard()
+        board.see_history([self.ended("foreign", 30.0)], 100.0, NOON)
+        board.claim(self.OURS)
+        assert board.stranger_ended_s(ROW) == 70.0
+
+    @pytest.mark.xfail(strict=True, reason="the next look undoes the claim")
+    def test_our_own_end_is_no_strangers_when_it_is_read_again(self) -> None:
+        board = JobBoard()
+        board.see_history([self.ended("j", 30.0)], 100.0, NOON)
+        board.claim(self.OURS)
+        board.see_history([self.ended("j", 30.0)], 110.0, NOON + timedelta(seconds=10))
+        assert board.stranger_ended_s(ROW) is None
+
+    def test_an_end_is_forgotten_only_when_it_is_older_than_asked(self) -> None:
+        board = JobBoard()
+        board.see_history([self.ended("j", 30.0)], 100.0, NOON)
+        board.forget_ends(70.0)
+        assert board.stranger_ended_s(ROW) == 70.0
+        board.forget_ends(70.001)
+        assert board.stranger_ended_s(ROW) is None
+
+
 class TestFence:
     def test_a_fence_holds_the_highest_id_and_the_stores_known_jobs(self) -> None:
         board = watching(ROW)
@@ -265,132 +339,3 @@ class TestPending:
         history = [running(3, "c"), running(2, "a"), tried(1, "b"), running(4, "d")]
         board.see_history(history, 1.0)
         assert board.unfinished(3) == ["a", "c"]
-
-
-class TestKind:
-    @pytest.mark.parametrize(
-        ("job_type", "capability", "fits"),
-        [
-            ("WinCertReenrollment", "WinCert", True),
-            ("wincertreenrollment", "WINCERT", True),
-            ("Reenrollment", "WinCert", True),
-            ("Reenrollment", "", True),
-            ("WinCertReenrollment", "", True),
-            ("IISUReenrollment", "WinCert", False),
-            ("WinCertInventory", "WinCert", False),
-            ("WinCertManagement", "", False),
-            ("NotWinCertReenrollment", "WinCert", False),
-            ("WinCertReenrollmentX", "WinCert", False),
-            ("", "", False),
-            ("", "WinCert", False),
-        ],
-    )
-    def test_which_job_types_are_a_reenrollment_of_a_capability(
-        self, job_type: str, capability: str, fits: bool
-    ) -> None:
-        assert kind_fits(job_type, capability) is fits
-
-
-LOST = pytest.mark.xfail(strict=True, reason="_tail takes the machine for the path")
-
-TARGETS = [
-    ("My", "My", True),
-    ("MY", "my", True),
-    ("web1 - My", "My", True),
-    ("web1: My", "My", True),
-    ("web1 - /opt/certs/web.pem", "/opt/certs/web.pem", True),
-    ("web1:/opt/certs/web.pem", "/opt/certs/web.pem", True),
-    ("web1 - Remote Desktop", "Remote Desktop", True),
-    ("web1 - /", "/", True),
-    ("Tommy", "My", False),
-    ("web1 - Tommy", "My", False),
-    ("web1\\My", "My", False),
-    ("CurrentUser.My", "My", False),
-    ("old_My", "My", False),
-    ("/srv/opt/certs/web.pem", "/opt/certs/web.pem", False),
-    ("/opt/certs/web.pem", "web.pem", False),
-    ("My", "web1 - My", False),
-    ("My - web1", "My", False),
-    ("", "My", False),
-    ("anything", "", False),
-    ("", "", False),
-]
-
-
-class TestTarget:
-    @pytest.mark.parametrize(("target", "path", "fits"), TARGETS)
-    def test_which_targets_name_a_store_path(
-        self, target: str, path: str, fits: bool
-    ) -> None:
-        assert target_fits(target, path) is fits
-
-    @pytest.mark.xfail(strict=True, reason="target_fits takes a hyphen for a border")
-    @pytest.mark.parametrize(
-        ("target", "path"),
-        [("non-prod/tls", "prod/tls"), ("Web-My", "My")],
-    )
-    def test_a_character_of_a_longer_name_does_not_begin_a_path(
-        self, target: str, path: str
-    ) -> None:
-        assert not target_fits(target, path)
-
-    @pytest.mark.parametrize(
-        ("target", "path"),
-        [
-            (target, path) if path != "/" else pytest.param(target, path, marks=LOST)
-            for target, path, fits in TARGETS
-            if fits
-        ],
-    )
-    def test_a_waiting_job_is_found_by_every_target_that_fits(
-        self, target: str, path: str
-    ) -> None:
-        board = JobBoard()
-        board.see_scheduled([waiting("j", target=target)], 1.0)
-        assert board.jobs_at(row_of(store_path=path)) == {"j"}
-
-
-class TestScheduledFits:
-    @pytest.mark.parametrize("machine", ["orch1", "ORCH1", "web1", ""])
-    def test_the_machine_may_be_the_orchestrators_or_the_stores(
-        self, machine: str
-    ) -> None:
-        assert scheduled_fits(waiting("j", client_machine=machine), ROW)
-
-    def test_a_job_of_another_machine_does_not_fit(self) -> None:
-        assert not scheduled_fits(waiting("j", client_machine="orch2"), ROW)
-
-    def test_a_job_of_another_kind_does_not_fit(self) -> None:
-        assert not scheduled_fits(waiting("j", job_type="WinCertInventory"), ROW)
-
-    def test_a_job_of_another_store_type_does_not_fit(self) -> None:
-        assert not scheduled_fits(waiting("j", job_type="IISUReenrollment"), ROW)
-
-
-class TestRecordFits:
-    @pytest.mark.parametrize("agent", ["orch1", "ORCH1", ""])
-    def test_the_orchestrator_is_named_in_any_case_or_not_at_all(
-        self, agent: str
-    ) -> None:
-        assert record_fits(tried(1, "j", agent_machine=agent), ROW)
-
-    def test_any_orchestrator_fits_a_row_that_does_not_know_its_own(self) -> None:
-        assert record_fits(tried(1, "j", agent_machine="x"), row_of(orchestrator=""))
-
-    @pytest.mark.parametrize(
-        "record",
-        [
-            tried(1, "j", agent_machine="orch2"),
-            tried(1, "j", client_machine="web2"),
-            tried(1, "j", client_machine="orch1"),
-            tried(1, "j", store_path="WebHosting"),
-            tried(1, "j", store_path="web1 - My"),
-            tried(1, "j", job_type="WinCertInventory"),
-            tried(1, "j", job_type="IISUReenrollment"),
-        ],
-        ids=["agent", "machine", "agent as machine", "path", "suffix", "kind", "type"],
-    )
-    def test_anything_else_that_differs_makes_it_another_stores(
-        self, record: JobRecord
-    ) -> None:
-        assert not record_fits(record, ROW)

@@ -144,6 +144,10 @@ class TestProvenWhereNothingWasThereBefore:
         new = certificate("web", NEW)
         assert proven(aliased("web", before=known), [new]) == new
 
+    def test_what_an_earlier_attempt_saw_under_the_alias_is_not_new(self) -> None:
+        row = aliased("web", thumbprint_before=OLD)
+        assert proven(row, [certificate("web", OLD)]) is None
+
     @pytest.mark.xfail(strict=True, reason="any alias counts where none was known")
     def test_the_first_inventory_of_a_store_proves_nothing_by_its_other_certificates(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from unit.campaign.making import NOON, REQUEST, row_of
@@ -15,6 +17,7 @@ from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.rows import Decision, Fence
 from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.text import canonical_json
 
 
 class TestFence:
@@ -124,7 +127,7 @@ class TestPlannedRow:
     )
 
     def test_the_plans_digest_covers_what_will_be_sent_and_what_will_not(self) -> None:
-        assert self.PLANNED.digest_line() == {
+        said = {
             "row": 3,
             "row_id": "r3",
             "store": REQUEST.keystore_id,
@@ -136,6 +139,28 @@ class TestPlannedRow:
             "skipped": "skipped_preflight",
             "reason": "store_unknown",
         }
+        assert self.PLANNED.digest_line().items() >= said.items()
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"alias": "x"},
+            {"subject_name": "CN=x"},
+            {"certificate_authority": "x"},
+            {"certificate_template": "x"},
+            {"job_properties": {"x": 1.5}},
+            {"sans": {"dns": ["x"]}},
+            {"enrollment_pattern_id": 1},
+        ],
+        ids=lambda changed: next(iter(changed)),
+    )
+    def test_a_change_to_anything_that_will_be_sent_changes_the_digest(
+        self, changed: dict[str, Any]
+    ) -> None:
+        verdict = replace(self.PLANNED.verdict, request=replace(REQUEST, **changed))
+        other = replace(self.PLANNED, verdict=verdict)
+        assert other.digest_line() != self.PLANNED.digest_line()
+        canonical_json(other.digest_line())
 
     def test_a_row_that_may_go_is_digested_as_such(self) -> None:
         line = PlannedRow(

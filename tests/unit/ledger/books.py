@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from batch_reenroll.campaign.lifecycle import MOVES, State
+from batch_reenroll.campaign.lifecycle import State, is_legal
 from batch_reenroll.campaign.nouns import ReenrollmentRequest, Store
 from batch_reenroll.campaign.plan import Verdict
 from batch_reenroll.campaign.reasons import Reason
@@ -22,6 +22,11 @@ from batch_reenroll.ledger import SqliteLedger
 NOW = datetime(2026, 11, 23, 18, 40, tzinfo=UTC)
 URL = "https://command.example.com/KeyfactorAPI"
 DIGESTS = ("a" * 64, "b" * 64)
+#: From each state, where a row may go, a retry included.
+LEGAL = {
+    origin: frozenset(target for target in State if is_legal(origin, target))
+    for origin in State
+}
 AGENT = "22222222-aaaa-4bbb-8ccc-000000000002"
 
 
@@ -142,7 +147,7 @@ def way_to(state: State) -> list[State]:
         way = ways.popleft()
         if way[-1] is state:
             return way
-        for target in sorted(MOVES[way[-1]] - seen):
+        for target in sorted(LEGAL[way[-1]] - seen):
             seen.add(target)
             ways.append([*way, target])
     message = f"no way leads to {state}"

@@ -163,11 +163,6 @@ def test_skipped_rows_end_at_once_with_their_reason(ledger: SqliteLedger) -> Non
     assert_sound(ledger)
 
 
-@pytest.mark.xfail(
-    reason="create() ignores that a skip was refused: the row stays pending and would "
-    "be submitted (ledger/sqlite.py, SqliteLedger.create)",
-    strict=True,
-)
 def test_a_skip_that_cannot_be_written_stops_the_campaign(ledger: SqliteLedger) -> None:
     with pytest.raises(ReenrollError):
         write(ledger, planned_rows=[planned(1, skipped=S.VERIFIED)])

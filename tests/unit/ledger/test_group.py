@@ -207,8 +207,9 @@ async def test_a_cancelled_callers_move_stands(
         caller.cancel()
         await asyncio.gather(caller, return_exceptions=True)
         gate.open()
-        await asyncio.gather(first, second, return_exceptions=True)
-        await campaign.move(start(3))
+        async with asyncio.timeout(5):
+            await asyncio.gather(first, second, return_exceptions=True)
+            await campaign.move(start(3))
     assert {n: states(ledger, number)[n] for n in (1, 2, 3)} == dict.fromkeys(
         (1, 2, 3), S.SUBMITTING
     )
@@ -225,7 +226,8 @@ async def test_closing_writes_what_is_queued(ledger: SqliteLedger, number: int) 
         ]
         await turns()
         gate.open()
-    assert await asyncio.gather(*every) == [None] * 100
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*every) == [None] * 100
     assert len(lines(ledger, number)) == 101
 
 
@@ -278,11 +280,6 @@ async def test_requests_after_the_last_move_are_kept_at_closing(
     assert ledger.campaign("q4").requests == {"submit": 9}
 
 
-@pytest.mark.xfail(
-    reason="closing while a batch is being written ends without the last empty batch, "
-    "so later counts are lost (ledger/group.py, _write)",
-    strict=True,
-)
 async def test_requests_during_the_last_write_are_kept_at_closing(
     ledger: SqliteLedger, number: int
 ) -> None:
@@ -340,11 +337,6 @@ async def test_no_move_is_written_after_a_failed_one(
     assert states(ledger, number)[2] is S.PENDING
 
 
-@pytest.mark.xfail(
-    reason="moves that were queued while the failing batch was written are tried "
-    "again, and written where there is room (ledger/group.py, _commit)",
-    strict=True,
-)
 async def test_no_move_queued_during_a_failing_write_is_written(
     home: Home, ledger: SqliteLedger, number: int
 ) -> None:
@@ -410,11 +402,6 @@ async def test_a_move_that_no_column_holds_ends_the_writer_not_the_waiting(
     assert_sound(ledger)
 
 
-@pytest.mark.xfail(
-    reason="the counts are asked for outside the writer's guard: what they raise "
-    "leaves the batch waiting for ever (ledger/group.py, _commit)",
-    strict=True,
-)
 async def test_counts_that_fail_leave_nobody_waiting(
     ledger: SqliteLedger, number: int
 ) -> None:

@@ -215,11 +215,6 @@ def test_no_refusal_repeats_what_the_request_says(ledger: SqliteLedger) -> None:
     assert not any(SECRET in str(refusal) for refusal in refusals)
 
 
-@pytest.mark.xfail(
-    reason="only `message` is made visible; what Command names (job ids in `set` and "
-    "`note`) reaches the journal's line raw (ledger/journal.py, move_line)",
-    strict=True,
-)
 @pytest.mark.parametrize("control", ["\x9b2J", "\u202e", "\x7f"])
 def test_no_control_character_of_command_reaches_a_line_raw(
     ledger: SqliteLedger, control: str

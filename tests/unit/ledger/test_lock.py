@@ -151,11 +151,6 @@ def test_a_lock_file_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> Non
         pass
 
 
-@pytest.mark.xfail(
-    reason="the lock file is named after the path as given: through a symbolic link "
-    "a second process works on the same campaign (ledger/lock.py, _lock_path)",
-    strict=True,
-)
 def test_one_ledger_under_two_names_has_one_lock(path: Path) -> None:
     path.touch()
     link = path.parent / "elsewhere" / "link.db"

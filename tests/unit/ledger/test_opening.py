@@ -18,7 +18,7 @@ from batch_reenroll.errors import (
     LedgerWriteFailed,
     UsageError,
 )
-from batch_reenroll.ledger import SqliteLedger, sqlite
+from batch_reenroll.ledger import SqliteLedger, opening
 from batch_reenroll.ledger.schema import APPLICATION_ID, LEGAL_MOVES, SCHEMA_VERSION
 
 S = State
@@ -100,11 +100,6 @@ def test_another_programs_database_is_refused(tmp_path: Path, version: int) -> N
         SqliteLedger(path)
 
 
-@pytest.mark.xfail(
-    reason="user_version is judged before application_id: somebody else's database "
-    "is called a ledger of a newer version (ledger/sqlite.py, _prepare)",
-    strict=True,
-)
 def test_another_programs_version_is_not_taken_for_ours(tmp_path: Path) -> None:
     path = database(tmp_path / "x.db", version=SCHEMA_VERSION + 6)
     with pytest.raises(LedgerError) as caught:
@@ -112,22 +107,12 @@ def test_another_programs_version_is_not_taken_for_ours(tmp_path: Path) -> None:
     assert not isinstance(caught.value, LedgerVersionMismatch)
 
 
-@pytest.mark.xfail(
-    reason="a negative user_version passes every check, and the ledger opens without "
-    "its tables (ledger/sqlite.py, _prepare)",
-    strict=True,
-)
 def test_a_negative_version_is_refused(tmp_path: Path) -> None:
     path = database(tmp_path / "x.db", version=-1)
     with pytest.raises(LedgerError), SqliteLedger(path) as ledger:
         assert ledger.campaign_ids() == []
 
 
-@pytest.mark.xfail(
-    reason="journal_mode = WAL is set, for good, before the database is known to be "
-    "ours (ledger/sqlite.py, _prepare before _refuse_foreign)",
-    strict=True,
-)
 def test_another_programs_database_is_left_as_it_was(tmp_path: Path) -> None:
     path = database(tmp_path / "x.db", version=0)
     before = path.read_bytes()
@@ -171,11 +156,6 @@ def test_a_ledger_is_not_made_by_looking_for_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(
-    reason="create=False looks at the path only: an empty file becomes a ledger "
-    "(ledger/sqlite.py, SqliteLedger.__init__)",
-    strict=True,
-)
 def test_an_empty_file_is_not_made_a_ledger_by_looking(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.touch()
@@ -204,17 +184,20 @@ def test_a_reader_sees_no_half_written_batch(tmp_path: Path) -> None:
         assert number == 1
 
 
-class Overtaken(SqliteLedger):
-    """A ledger whose file another process makes after it was found empty."""
+def test_two_openings_at_once_make_one_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process makes the file after it was found empty."""
+    make_tables = opening._make_tables
 
-    def _create(self) -> None:
-        with SqliteLedger(self.path) as other:
+    def overtaken(writer: sqlite3.Connection, path: Path) -> None:
+        monkeypatch.setattr(opening, "_make_tables", make_tables)
+        with SqliteLedger(path) as other:
             write(other, "theirs")
-        super()._create()
+        make_tables(writer, path)
 
-
-def test_two_openings_at_once_make_one_ledger(tmp_path: Path) -> None:
-    with Overtaken(tmp_path / "x.db") as ledger:
+    monkeypatch.setattr(opening, "_make_tables", overtaken)
+    with SqliteLedger(tmp_path / "x.db") as ledger:
         assert ledger.campaign_ids() == ["theirs"]
         take(ledger, write(ledger, "ours"), 1, S.VERIFIED)
         assert_sound(ledger)
@@ -223,15 +206,7 @@ def test_two_openings_at_once_make_one_ledger(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "exists",
     [
-        pytest.param(
-            False,
-            marks=pytest.mark.xfail(
-                reason="switching an empty file to WAL fails at once, whatever the "
-                "timeout, while another process is making the same ledger "
-                "(ledger/sqlite.py, _prepare)",
-                strict=True,
-            ),
-        ),
+        False,
         True,
     ],
     ids=["being made", "made"],
@@ -240,7 +215,7 @@ def test_a_writer_waits_for_another_processs_transaction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
 ) -> None:
     path, patience_s = tmp_path / "x.db", 0.15
-    monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT_S", patience_s)
+    monkeypatch.setattr(opening, "_BUSY_TIMEOUT_S", patience_s)
     if exists:
         SqliteLedger(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -274,12 +249,6 @@ def test_a_damaged_ledger_refuses_moves_as_a_ledger_error(tmp_path: Path) -> Non
         ledger.apply(number, [move(1, S.PENDING, S.SUBMITTING)])
 
 
-@pytest.mark.xfail(
-    reason="reads do not translate SQLite's errors: a damaged ledger ends the run as "
-    "a bug of ours, exit 1 (ledger/sqlite.py, everything on _reader)",
-    strict=True,
-    raises=sqlite3.DatabaseError,
-)
 def test_a_damaged_ledger_refuses_reads_as_a_ledger_error(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     with SqliteLedger(path) as ledger:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from unit.ledger.books import move, planned, rows, write
 
-from batch_reenroll.campaign.lifecycle import MOVES, State
+from batch_reenroll.campaign.lifecycle import State, is_legal
 from batch_reenroll.errors import ReenrollError
 from batch_reenroll.ledger import CampaignLedger, SqliteLedger, campaign_lock
 
@@ -36,7 +36,7 @@ def say(text: str) -> None:
 async def keep_moving(ledger: SqliteLedger, campaign_id: str) -> None:
     """Move every row round and round; say ``ROW_NO N`` for the row's n-th move."""
     number = ledger.number(campaign_id)
-    assert all(target in MOVES[origin] for origin, target in ROUND.items())
+    assert all(is_legal(*step) for step in ROUND.items())
 
     async def worker(book: CampaignLedger, row_no: int) -> None:
         state, n = ledger.row(number, row_no).state, 0
