@@ -93,6 +93,7 @@ class JobBoard:
     _by_place: dict[Place, set[str]] = field(default_factory=dict)
     _watched: dict[Place, int] = field(default_factory=dict)
     _ends: dict[Place, tuple[float, str]] = field(default_factory=dict)
+    _gone: set[str] = field(default_factory=set)
 
     def watch(self, row: Row) -> None:
         """Keep ended jobs of this row's place until :meth:`unwatch`."""
@@ -112,7 +113,8 @@ class JobBoard:
                 self._drop(job_id)
 
     def see_scheduled(self, jobs: Iterable[ScheduledJob], at_s: float) -> None:
-        """Replace the list of waiting jobs by a new one, read at ``at_s``."""
+        """Begin a look: replace the list of waiting jobs by one read at ``at_s``."""
+        self._gone = set()
         self._by_tail = {}
         gone, self._waiting = self._waiting, set()
         for job in jobs:
@@ -132,7 +134,11 @@ class JobBoard:
         at_s: float,
         server_time: datetime | None = None,
     ) -> None:
-        """Add rows of JobHistory, in any order, seen before or not.
+        """Add rows of JobHistory, seen before or not.
+
+        In any order within one call; over the calls of one look newest first, because
+        of a job that has ended only its newest row says so: an earlier try of it
+        still reads CompletedWillRetry.
 
         Args:
             records: Rows of one or several pages.
@@ -140,13 +146,16 @@ class JobBoard:
             server_time: Command's clock as it answered, to tell how long ago a job
                 ended; without it, ends are not remembered.
         """
-        for record in records:
+        newest_first = sorted(records, key=lambda r: r.history_id, reverse=True)
+        for record in newest_first:
             self.high_id = max(self.high_id, record.history_id)
             place = place_of(record.client_machine, record.store_path)
             self._note_end(place, record, at_s, server_time)
             known = self._jobs.get(record.job_id)
             if known is None:
                 if is_final(record) and place not in self._watched:
+                    self._gone.add(record.job_id)
+                if record.job_id in self._gone:
                     continue
                 known = self._jobs[record.job_id] = _Job(first_seen_s=at_s)
             if known.lowest_id is None or record.history_id < known.lowest_id:
@@ -156,6 +165,7 @@ class JobBoard:
                 known.record = record
             self._by_place.setdefault(place, set()).add(record.job_id)
             if is_final(known.record or record) and place not in self._watched:
+                self._gone.add(record.job_id)
                 self._drop(record.job_id)
 
     def finish_look(self, began_s: float) -> None:

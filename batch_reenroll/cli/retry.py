@@ -83,7 +83,8 @@ def retry(campaign_id: str, only: frozenset[State], **values: Any) -> int:
     connection = required_connection(values)
 
     def take_back(ledger: SqliteLedger) -> None:
-        n_rows = taken_back(ledger, campaign_id, only, console)
+        now = datetime.now(UTC)
+        n_rows = taken_back(ledger, campaign_id, only, console, now=now)
         console.info(f"{n_rows} rows of {campaign_id} get a new attempt")
 
     return run_async(
@@ -92,11 +93,15 @@ def retry(campaign_id: str, only: frozenset[State], **values: Any) -> int:
 
 
 def taken_back(
-    ledger: SqliteLedger, campaign_id: str, only: Iterable[State], console: Console
+    ledger: SqliteLedger,
+    campaign_id: str,
+    only: Iterable[State],
+    console: Console,
+    *,
+    now: datetime,
 ) -> int:
     """Move the rows back; return how many. Rows whose store is taken are named."""
     number = ledger.number(campaign_id)
-    now = datetime.now(UTC)
     moves: list[Move] = []
     for row in ledger.rows_in(number, only):
         decision = retried(row)

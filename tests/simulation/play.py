@@ -189,9 +189,11 @@ class _Stage:
         return self._left_behind(end, n_lives)
 
     def _take_back(self) -> int:
+        assert self._loop is not None
         with SqliteLedger(self._path) as ledger:
             console = Console(quiet=True)
-            return taken_back(ledger, CAMPAIGN, RETRIES, console)
+            now = _Clock(self._loop).now_utc()
+            return taken_back(ledger, CAMPAIGN, RETRIES, console, now=now)
 
     async def _lay_out(self) -> None:
         wire = Wire(

@@ -131,7 +131,6 @@ class TestTriesOfOneJob:
         assert board.candidates(row_of(fence=Fence(history_id=5))) == frozenset()
         assert board.candidates(row_of(fence=Fence(history_id=4))) == {"j"}
 
-    @pytest.mark.xfail(strict=True, reason="an older try revives it")
     def test_a_retried_job_that_has_ended_is_not_pending_when_read_newest_first(
         self,
     ) -> None:
@@ -140,7 +139,6 @@ class TestTriesOfOneJob:
         look(board, 1.0, (), [tried(9, "j"), retry])
         assert board.pending_at(ROW) == frozenset()
 
-    @pytest.mark.xfail(strict=True, reason="an older try revives it")
     def test_a_retried_job_that_has_ended_is_not_asked_for_again(self) -> None:
         board = JobBoard()
         retry = tried(5, "j", status=JobStatus.COMPLETED_WILL_RETRY)
