@@ -8,6 +8,8 @@ ARGS ?=
 VENV := .venv
 DIST := dist
 TEST_JOBS := 2
+SEEDS := 1000
+FIRST := 0
 UV := uv==0.13.9
 
 BIN := $(VENV)/bin
@@ -31,10 +33,10 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint types check wheel lock clean again
+.PHONY: help demo test simulate lint types check wheel lock clean again
 
 help: ## List the targets (this text)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/run ## Run a whole campaign on the embedded Command (ARGS="--stores 500")
 	@$(BIN)/batch-reenroll demo $(ARGS)
@@ -42,6 +44,9 @@ demo: $(VENV)/run ## Run a whole campaign on the embedded Command (ARGS="--store
 # Property tests draw the same examples every time; pytest alone looks for new ones.
 test: $(VENV)/dev ## Run the tests (ARGS="-k ledger", TEST_JOBS=4)
 	@$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile --hypothesis-profile=ci $(ARGS)
+
+simulate: $(VENV)/dev ## Simulate campaigns under virtual time (SEEDS=10000 FIRST=0)
+	@PYTHONPATH=tests $(BIN)/python -m simulation --seeds $(SEEDS) --first $(FIRST)
 
 lint: $(VENV)/dev ## Check style and format (ruff)
 	@$(BIN)/ruff check .

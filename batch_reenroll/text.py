@@ -26,6 +26,9 @@ _CONTROL = re.compile(
 )
 
 
+#: Whole numbers beyond it have no exact double, and JSON readers differ.
+_MAX_EXACT = 2**53
+
 _LONE = re.compile("[\ud800-\udfff]")
 
 
@@ -43,6 +46,10 @@ def undefuse(cell: str) -> str:
     return cell[1:] if _DEFUSED.match(cell) else cell
 
 
+#: Longest note of a cut: a gigabyte's.
+_NOTE_ROOM = len("… (+1073741824 characters)")
+
+
 def _escaped(match: re.Match[str]) -> str:
     return ascii(match.group())[1:-1]
 
@@ -52,15 +59,23 @@ def visible(text: str, limit: int | None = None) -> str:
 
     Args:
         text: Anything, lone surrogates included.
-        limit: Longest result in characters, >= 16, or None for no cut. What is cut is
+        limit: Longest result in characters, >= 40, or None for no cut. What is cut is
             counted in the text itself: ``… (+123 characters)``.
     """
-    if limit is not None and len(text) > limit:
-        kept = limit - 1
-        text, note = text[:kept], f"… (+{len(text) - kept} characters)"
-    else:
-        note = ""
-    return _CONTROL.sub(_escaped, text) + note
+    if limit is None:
+        return _CONTROL.sub(_escaped, text)
+    shown = _CONTROL.sub(_escaped, text[:limit])
+    if len(text) <= limit and len(shown) <= limit:
+        return shown
+    room = limit - _NOTE_ROOM
+    kept: list[str] = []
+    for character in text[:limit]:
+        piece = _CONTROL.sub(_escaped, character)
+        if len(piece) > room:
+            break
+        room -= len(piece)
+        kept.append(piece)
+    return f"{''.join(kept)}… (+{len(text) - len(kept)} characters)"
 
 
 def plain(text: str) -> str:
@@ -76,7 +91,7 @@ def canonical_json(value: object) -> str:
     *are* RFC 8785. Lone surrogates, which it forbids, are replaced by U+FFFD.
 
     Raises:
-        TypeError: A float or any other type is inside.
+        TypeError: A float, a larger int or any other type is inside.
     """
     return json.dumps(
         _canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False
@@ -86,14 +101,23 @@ def canonical_json(value: object) -> str:
 def _canonical(value: object) -> object:
     if isinstance(value, str):
         return well_formed(value)
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return _exact(value)
     if isinstance(value, Mapping):
-        return {str(key): _canonical(item) for key, item in value.items()}
+        return {well_formed(str(key)): _canonical(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]
     message = f"{type(value).__name__} has no canonical form here"
     raise TypeError(message)
+
+
+def _exact(number: int) -> int:
+    if abs(number) > _MAX_EXACT:
+        message = f"{number} has no canonical form: a double cannot hold it"
+        raise TypeError(message)
+    return number
 
 
 def well_formed(text: str) -> str:
@@ -106,7 +130,7 @@ def well_formed(text: str) -> str:
 
 def sha256_hex(text: str) -> str:
     """Return the SHA-256 of ``text`` in UTF-8 as 64 lower-case hex digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(well_formed(text).encode()).hexdigest()
 
 
 def rfc3339(moment: datetime) -> str:

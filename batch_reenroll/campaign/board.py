@@ -21,7 +21,7 @@ from batch_reenroll.campaign.rows import Fence, Row
 
 _FINAL = frozenset({JobStatus.COMPLETED, JobStatus.ACKNOWLEDGED})
 _KIND = "reenrollment"
-_TAIL = re.compile(r"[\w.-]+")
+_TAIL = re.compile(r"[\w.-]*\Z")
 
 Place = tuple[str, str]
 
@@ -58,12 +58,12 @@ def target_fits(target: str, store_path: str) -> bool:
     if not path or not text.endswith(path):
         return False
     head = text[: -len(path)]
-    return not head or not (head[-1].isalnum() or head[-1] in "_./\\")
+    return not head or not (head[-1].isalnum() or head[-1] in "_-./\\")
 
 
 def _tail(text: str) -> str:
-    words = _TAIL.findall(text.casefold())
-    return words[-1] if words else ""
+    match = _TAIL.search(text.casefold())
+    return match.group() if match else ""
 
 
 @dataclass(slots=True)
@@ -93,6 +93,7 @@ class JobBoard:
     _by_place: dict[Place, set[str]] = field(default_factory=dict)
     _watched: dict[Place, int] = field(default_factory=dict)
     _ends: dict[Place, tuple[float, str]] = field(default_factory=dict)
+    _claimed: dict[str, float] = field(default_factory=dict)
     _gone: set[str] = field(default_factory=set)
 
     def watch(self, row: Row) -> None:
@@ -190,7 +191,8 @@ class JobBoard:
         """Return ids of all known jobs that could belong to the row's store."""
         found = set()
         for job_id in self._by_tail.get(_tail(row.store_path), ()):
-            job = self._jobs[job_id].scheduled
+            known = self._jobs[job_id]
+            job = known.scheduled if known.record is None else None
             if job is not None and scheduled_fits(job, row):
                 found.add(job_id)
         place = place_of(row.client_machine, row.store_path)
@@ -234,8 +236,11 @@ class JobBoard:
 
     def claim(self, row: Row) -> None:
         """Say that the row's job is ours: its end is no stranger's."""
+        if row.job_id is None:
+            return
+        self._claimed[row.job_id] = self.look_began_s or 0.0
         place = place_of(row.client_machine, row.store_path)
-        if row.job_id is not None and self._ends.get(place, (0.0, ""))[1] == row.job_id:
+        if self._ends.get(place, (0.0, ""))[1] == row.job_id:
             del self._ends[place]
 
     def forget_ends(self, before_s: float) -> None:
@@ -243,6 +248,10 @@ class JobBoard:
         old = [place for place, end in self._ends.items() if end[0] < before_s]
         for place in old:
             del self._ends[place]
+        # An end read again after this is as old as its job and forgotten at once.
+        done = [job_id for job_id, at_s in self._claimed.items() if at_s < before_s]
+        for job_id in done:
+            del self._claimed[job_id]
 
     def _note_end(
         self,
@@ -253,6 +262,8 @@ class JobBoard:
     ) -> None:
         ended, known = record.ended_at, self._ends.get(place)
         if ended is None or server_time is None or not is_final(record):
+            return
+        if record.job_id in self._claimed:
             return
         if known is None or known[1] != record.job_id:
             ended_s = at_s - max(0.0, (server_time - ended).total_seconds())

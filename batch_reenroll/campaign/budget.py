@@ -34,7 +34,10 @@ class Limit:
         """
         body = text.strip()
         percent = body.endswith("%")
-        value = Fraction(body.removesuffix("%").strip())
+        try:
+            value = Fraction(body.removesuffix("%").strip())
+        except ZeroDivisionError:
+            raise ValueError(text) from None
         whole_or_share = percent or value.denominator == 1
         if value < 0 or (percent and value > 100) or not whole_or_share:
             raise ValueError(text)

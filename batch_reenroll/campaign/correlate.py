@@ -100,7 +100,8 @@ def decide(
 def _find(
     row: Row, board: JobBoard, timing: Timing, settings: RunSettings
 ) -> Decision | None:
-    found = board.candidates(row)
+    unsure = _unsure(row, board)
+    found = board.candidates(row) - unsure
     if len(found) > 1 and row.retries:
         return _rivals_ended(row, found, board, timing, settings)
     if len(found) > 1:
@@ -108,12 +109,20 @@ def _find(
     if found:
         (job_id,) = found
         record = board.latest(job_id)
-        if record is None and not row.place_unique:
-            return None
         return _adopt(row, job_id, _open_view(record, board, timing), settings)
+    if row.state is State.IN_DOUBT and unsure:
+        return _unsettled(timing, settings)
     if row.state is State.IN_DOUBT:
         return _absent(row, board, timing, settings)
     return _unpicked(row, timing, settings)
+
+
+def _unsure(row: Row, board: JobBoard) -> frozenset[str]:
+    """Return candidates that may be a sister store's: no record names a machine."""
+    if row.place_unique:
+        return frozenset()
+    found = board.candidates(row)
+    return frozenset(job_id for job_id in found if board.latest(job_id) is None)
 
 
 def _absent(
@@ -193,7 +202,7 @@ def _follow(
     record = board.latest(job_id)
     if record is not None and not record_fits(record, row):
         return _give_back(row, job_id)
-    others = board.candidates(row) - {job_id}
+    others = board.candidates(row) - {job_id} - _unsure(row, board)
     rivals = {
         other
         for other in others
@@ -206,7 +215,13 @@ def _follow(
     step = _by_record(_open_view(record, board, timing), settings)
     if step is not None and step.target is not row.state:
         return step
-    if row.state is State.RUNNING and timing.running_s is not None:
+    if step is None and row.state is not State.RUNNING:
+        return _unpicked(row, timing, settings)
+    if (
+        row.state is State.RUNNING
+        and timing.running_s is not None
+        and not is_final(record)
+    ):
         ran_s = timing.now_s - timing.running_s
         if ran_s > settings.job_timeout_s:
             return Decision(

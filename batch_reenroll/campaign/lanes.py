@@ -109,6 +109,8 @@ class Lanes:
         waiting = self._blocked.get(flight.place)
         if waiting:
             agent_id, next_row = waiting.popleft()
+            while waiting and self._lanes[agent_id].closed:
+                agent_id, next_row = waiting.popleft()
             self._lanes[agent_id].first.append((next_row, flight.place))
             if not waiting:
                 del self._blocked[flight.place]

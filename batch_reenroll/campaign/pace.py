@@ -101,7 +101,7 @@ class Pace:
         if retry_after_s is not None:
             self._held_until_s = max(self._held_until_s, now_s + retry_after_s)
             self._limiter.hold_until(now_s + retry_after_s)
-        self._grown_s = now_s + (retry_after_s or 0.0)
+        self._grown_s = max(now_s, self._held_until_s)
         if sent_s < self._cut_s:
             return
         self._cut_s = now_s

@@ -82,6 +82,8 @@ def proven(
     same = [c for c in fresh if c.alias.casefold() == alias]
     if same:
         return same[0]
+    if not known:
+        return None
     aliases = {a.casefold() for a in known}
     renamed = [c for c in fresh if c.alias.casefold() not in aliases]
     return max(renamed, key=_not_before, default=None)

@@ -109,9 +109,7 @@ class Terminal:
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         # Nothing of the tester's own profile or proxies may reach the program.
         kept = {
-            name: os.environ[name]
-            for name in ("PATH", "LANG")
-            if name in os.environ
+            name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ
         }
         home = {"HOME": str(self.folder), "PYTHONUTF8": "1"}
         return {**kept, **home, **self.env, **more}

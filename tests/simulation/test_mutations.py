@@ -121,34 +121,30 @@ def _trust_a_lagging_inventory(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "mutation",
+    ("mutation", "seeds"),
     [
-        _intent_after_the_post,
-        _no_fence,
-        _resend_on_timeout,
-        _adopt_the_newest,
-        _forget_completed_will_retry,
-        _no_settle_time,
-        _conclude_before_rivals_show,
-        _take_5xx_for_a_refusal,
-        _believe_a_list_that_shrinks,
-        _trust_a_lagging_inventory,
+        (_intent_after_the_post, (6, 12, 15)),
+        (_no_fence, (4, 6, 10)),
+        (_resend_on_timeout, (1, 5, 6)),
+        (_adopt_the_newest, (5, 75, 83)),
+        (_forget_completed_will_retry, (2, 10, 15)),
+        (_no_settle_time, (23, 24, 42)),
+        (_conclude_before_rivals_show, (111, 553, 734)),
+        (_take_5xx_for_a_refusal, (6, 8, 19)),
+        (_believe_a_list_that_shrinks, (15,)),
+        (_trust_a_lagging_inventory, (734, 756)),
     ],
 )
 def test_the_simulation_notices(
-    mutation: Patch, monkeypatch: pytest.MonkeyPatch
+    mutation: Patch, seeds: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seeds that are known to notice; after a change of the scenarios, find new ones.
+
+    All of them hold as the program stands, so it is the mutation that they notice.
+    """
+    assert not any(_notices(seed) for seed in seeds)
     mutation(monkeypatch)
-    assert any(_notices(seed) for seed in _likely(mutation))
-
-
-def _likely(mutation: Patch) -> list[int]:
-    """Return seeds to try: some mistakes only show where strangers meet late rows."""
-    seeds = range(1000)
-    if mutation in (_conclude_before_rivals_show, _trust_a_lagging_inventory):
-        drawn = [draw(seed) for seed in seeds]
-        return [d.seed for d in drawn if d.strangers and d.command.history_lag_s][:200]
-    return list(seeds[:250])
+    assert any(_notices(seed) for seed in seeds)
 
 
 def _notices(seed: int) -> bool:

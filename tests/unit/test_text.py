@@ -59,9 +59,8 @@ class TestVisible:
         assert visible("x" * 16, 16) == "x" * 16
 
     def test_what_is_cut_is_counted(self) -> None:
-        assert visible("x" * 1000, 100).endswith("… (+901 characters)")
+        assert visible("x" * 1000, 100) == "x" * 74 + "… (+926 characters)"
 
-    @pytest.mark.xfail(strict=True, reason="the note is added beyond the limit")
     @pytest.mark.parametrize(
         "text", ["x" * 1000, "\x00" * 100], ids=["long", "escaped"]
     )
@@ -108,11 +107,9 @@ class TestCanonicalJson:
     def test_a_lone_surrogate_becomes_the_replacement_character(self) -> None:
         assert canonical_json("a\ud800b") == '"a\ufffdb"'
 
-    @pytest.mark.xfail(strict=True, reason="keys are not looked at")
     def test_a_key_with_a_lone_surrogate_makes_none_either(self) -> None:
         canonical_json({"\ud800": 1}).encode()
 
-    @pytest.mark.xfail(strict=True, reason="whole numbers are not looked at")
     def test_a_whole_number_that_a_double_cannot_hold_is_refused(self) -> None:
         with pytest.raises((TypeError, ValueError)):
             canonical_json(2**53 + 1)
@@ -122,7 +119,6 @@ class TestSha256:
     def test_it_is_that_of_the_text_in_utf_8(self) -> None:
         assert sha256_hex("ä") == hashlib.sha256(b"\xc3\xa4").hexdigest()
 
-    @pytest.mark.xfail(strict=True, reason="raises UnicodeEncodeError")
     def test_any_text_has_one(self) -> None:
         assert len(sha256_hex("\ud800")) == 64
 

@@ -96,7 +96,6 @@ class TestAJobBetweenTheLists:
         look(board, 4.0)
         assert board.look_began_s == 4.0
 
-    @pytest.mark.xfail(strict=True, reason="jobs_at lets a stale target count")
     def test_a_record_of_another_machine_outweighs_a_doubtful_waiting_target(
         self,
     ) -> None:
@@ -269,7 +268,6 @@ class TestStrangers:
         board.claim(self.OURS)
         assert board.stranger_ended_s(ROW) == 70.0
 
-    @pytest.mark.xfail(strict=True, reason="the next look undoes the claim")
     def test_our_own_end_is_no_strangers_when_it_is_read_again(self) -> None:
         board = JobBoard()
         board.see_history([self.ended("j", 30.0)], 100.0, NOON)

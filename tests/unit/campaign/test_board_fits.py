@@ -41,8 +41,6 @@ class TestKind:
         assert kind_fits(job_type, capability) is fits
 
 
-LOST = pytest.mark.xfail(strict=True, reason="_tail takes the machine for the path")
-
 TARGETS = [
     ("My", "My", True),
     ("MY", "my", True),
@@ -74,7 +72,6 @@ class TestTarget:
     ) -> None:
         assert target_fits(target, path) is fits
 
-    @pytest.mark.xfail(strict=True, reason="target_fits takes a hyphen for a border")
     @pytest.mark.parametrize(
         ("target", "path"),
         [("non-prod/tls", "prod/tls"), ("Web-My", "My")],
@@ -86,11 +83,7 @@ class TestTarget:
 
     @pytest.mark.parametrize(
         ("target", "path"),
-        [
-            (target, path) if path != "/" else pytest.param(target, path, marks=LOST)
-            for target, path, fits in TARGETS
-            if fits
-        ],
+        [(target, path) for target, path, fits in TARGETS if fits],
     )
     def test_a_waiting_job_is_found_by_every_target_that_fits(
         self, target: str, path: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from unit.campaign.deciding import (
     ANSWERED_S,
     EARLY_S,
@@ -107,7 +106,6 @@ class TestSubmittedWherePathsRepeat:
         case = Case(row=self.ROW, history=[running(51, "j", client_machine="web2")])
         assert decided(case) is None
 
-    @pytest.mark.xfail(strict=True, reason="an unsure candidate outlasts the timeout")
     def test_a_job_that_nobody_takes_is_stalled_after_the_pickup_timeout(self) -> None:
         case = Case(
             row=self.ROW,
@@ -116,12 +114,10 @@ class TestSubmittedWherePathsRepeat:
         )
         assert ends(case) == (State.STALLED, Reason.PICKUP_TIMEOUT)
 
-    @pytest.mark.xfail(strict=True, reason="waiting jobs of sister stores are counted")
     def test_waiting_jobs_of_two_sister_stores_are_not_two_candidates(self) -> None:
         case = Case(row=self.ROW, scheduled=[waiting("ours"), waiting("sisters")])
         assert decided(case) is None
 
-    @pytest.mark.xfail(strict=True, reason="waiting jobs of sister stores are counted")
     def test_a_sister_stores_waiting_job_does_not_spoil_a_job_that_was_found(
         self,
     ) -> None:
@@ -132,7 +128,6 @@ class TestSubmittedWherePathsRepeat:
         )
         assert decided(case) is None
 
-    @pytest.mark.xfail(strict=True, reason="jobs_at lets a stale target count")
     def test_the_end_of_a_sister_stores_job_is_not_taken_for_ours(self) -> None:
         # Waiting when the first list was read, ended when the second was.
         end = tried(51, "sisters", client_machine="web2", result=JobResult.FAILURE)
@@ -220,7 +215,6 @@ class TestInDoubt:
         )
         assert decided(case) is None
 
-    @pytest.mark.xfail(strict=True, reason="an unsure candidate outlasts the timeout")
     def test_a_doubtful_waiting_job_leaves_it_to_a_person_after_the_pickup_timeout(
         self,
     ) -> None:

@@ -120,7 +120,6 @@ class TestFollowing:
         changes = decision(Case(row=row, history=[foreign])).changes
         assert changes["fence"].jobs == {"old", "ours"}
 
-    @pytest.mark.xfail(strict=True, reason="a record that waits outlasts the timeout")
     @pytest.mark.parametrize("status", [JobStatus.UNKNOWN, JobStatus.WAITING])
     def test_a_record_that_only_waits_is_bounded_by_the_pickup_timeout(
         self, status: JobStatus
@@ -160,7 +159,6 @@ class TestAnEndThatIsSeenEarly:
         )
         assert decision(case).target is State.VERIFYING
 
-    @pytest.mark.xfail(strict=True, reason="an end not yet counted runs into a timeout")
     def test_a_job_that_has_ended_is_never_said_not_to_have_ended(self) -> None:
         case = Case(
             row=RUNNING,

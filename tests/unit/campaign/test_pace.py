@@ -159,7 +159,6 @@ class TestRetryAfter:
         pace.reserve(131.0)
         assert pace.rate_per_s == 5.0
 
-    @pytest.mark.xfail(strict=True, reason="a later answer moves the growth back")
     def test_nor_after_an_answer_without_a_wish(self) -> None:
         pace = pace_at_ceiling()
         pace.throttled(101.0, sent_s=100.5, retry_after_s=30.0)

@@ -148,7 +148,6 @@ class TestProvenWhereNothingWasThereBefore:
         row = aliased("web", thumbprint_before=OLD)
         assert proven(row, [certificate("web", OLD)]) is None
 
-    @pytest.mark.xfail(strict=True, reason="any alias counts where none was known")
     def test_the_first_inventory_of_a_store_proves_nothing_by_its_other_certificates(
         self,
     ) -> None:
