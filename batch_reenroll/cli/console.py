@@ -72,22 +72,25 @@ class Console:
         self._line("error", exc.message, {"code": exc.code, "hint": ""})
 
     def _line(self, level: str, message: str, fields: Mapping[str, object]) -> None:
-        text = visible(message, _LINE_LIMIT)
+        # Line ends between several faults are our own; what others wrote was made
+        # visible where it came in.
+        text = "\n".join(visible(line, _LINE_LIMIT) for line in message.split("\n"))
         if self.log_format == "json":
             known = {k: v for k, v in fields.items() if v not in (None, "")}
-            line: dict[str, Any] = {
+            entry: dict[str, Any] = {
                 "at": rfc3339(datetime.now(UTC)),
                 "level": level,
                 "message": text,
                 **known,
             }
-            print(json.dumps(line, ensure_ascii=False, default=str), file=sys.stderr)
+            print(json.dumps(entry, ensure_ascii=False, default=str), file=sys.stderr)
             return
         prefix = "" if level == "info" else f"{level}: "
         print(f"{prefix}{text}", file=sys.stderr)
         hint = str(fields.get("hint") or "")
         if hint:
-            print(f"hint: {visible(hint, _LINE_LIMIT)}", file=sys.stderr)
+            for line in hint.split("\n"):
+                print(f"hint: {visible(line, _LINE_LIMIT)}", file=sys.stderr)
 
 
 def as_dict(problem: Problem) -> dict[str, object]:

@@ -16,11 +16,12 @@ def opener_for(manifest: Path) -> Callable[[PurePath], BinaryIO]:
     The manifest may lie anywhere; another file must lie in its folder, symbolic links
     followed.
     """
-    folder = manifest.resolve().parent
 
     def opened(path: PurePath) -> BinaryIO:
-        if path != manifest and not Path(path).resolve().is_relative_to(folder):
-            raise OutsideFolder(str(path))
+        if path != manifest:
+            folder = manifest.resolve().parent
+            if not Path(path).resolve().is_relative_to(folder):
+                raise OutsideFolder(str(path))
         return Path(path).open("rb")
 
     return opened

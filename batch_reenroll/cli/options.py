@@ -118,12 +118,36 @@ class Seconds(click.ParamType[float]):
 
 _SECONDS = Seconds()
 
+_MAX_RATE_PER_S = 100_000.0
+
+
+class Rate(click.ParamType[float]):
+    """Submissions per second, > 0."""
+
+    name = "per second"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Return the rate that ``value`` names; NaN fails the comparison."""
+        try:
+            found = float(value)
+        except ValueError:
+            found = 0.0
+        if not 0 < found <= _MAX_RATE_PER_S:
+            self.fail(f"{value!r} is no number of submissions per second > 0")
+        return found
+
+
 # Flag, field of RunSettings, type, help.
 _PACING: tuple[tuple[str, str, Any, str], ...] = (
     (
         "--rate",
         "rate_per_s",
-        click.FloatRange(min=0, min_open=True, max=100_000),
+        Rate(),
         "Submissions per second, at most.",
     ),
     (

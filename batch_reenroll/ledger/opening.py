@@ -96,11 +96,13 @@ def prepare(writer: sqlite3.Connection, path: Path, *, create: bool) -> None:
 
 def _check_ours(writer: sqlite3.Connection, path: Path) -> bool:
     """Return whether the file is empty; raise where it is not ours or too new."""
-    if not writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-        return True
+    is_empty = not writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     application = int(writer.execute("PRAGMA application_id").fetchone()[0])
     version = int(writer.execute("PRAGMA user_version").fetchone()[0])
-    if application != APPLICATION_ID or version < 1:
+    if is_empty and (application, version) == (0, 0):
+        return True
+    ours = application == APPLICATION_ID or (is_empty and application == 0)
+    if not ours or version < 1:
         message = f"{path} is a database of another program"
         raise LedgerError(message, hint="name another file with --ledger")
     if version > SCHEMA_VERSION:
@@ -109,7 +111,7 @@ def _check_ours(writer: sqlite3.Connection, path: Path) -> bool:
             f"this version knows {SCHEMA_VERSION}"
         )
         raise LedgerVersionMismatch(message, hint="use the newer batch-reenroll")
-    return False
+    return is_empty
 
 
 def _use_wal(writer: sqlite3.Connection) -> None:

@@ -100,9 +100,12 @@ class _Lines:
 
 
 def _records(
-    text: _Lines, delimiter: str
+    text: _Lines, delimiter: str, n_columns: int = 0
 ) -> Iterator[tuple[int, list[str], list[Fault]]]:
-    """Yield (first line, cells, faults) of each record that is not blank."""
+    """Yield (first line, cells, faults) of each record that is not blank.
+
+    ``n_columns`` tells, of a cell without an end, what follows: rows, or its own text.
+    """
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     while True:
         text.begin()
@@ -112,14 +115,36 @@ def _records(
             return
         except csv.Error as error:
             fault = _csv_fault(error, text)
-            text.hand_out_again(skip=1)
+            first_line, faults_before = text.first_line, text.record[0][2]
+            if fault.code == "cell_too_long" and not _is_row_next(
+                text, delimiter, n_columns
+            ):
+                _skip_cell(text)
+            else:
+                text.hand_out_again(skip=1)
             # A reader that failed at the end of the file would not start again.
             reader = csv.reader(text, delimiter=delimiter, strict=True)
-            yield text.first_line, [], [*text.record[0][2], fault]
+            yield first_line, [], [*faults_before, fault]
             continue
         faults = text.faults
         if faults or any(cell and not cell.isspace() for cell in cells):
             yield text.first_line, cells, faults
+
+
+def _is_row_next(text: _Lines, delimiter: str, n_columns: int) -> bool:
+    """Return whether the second line of the record that failed reads as a row."""
+    if len(text.record) < 2:
+        return True
+    second = text.record[1][1]
+    return len(next(csv.reader([second], delimiter=delimiter), [])) == n_columns
+
+
+def _skip_cell(text: _Lines) -> None:
+    """Pass over the rest of an overlong cell: to the line that closes its quote."""
+    for line in text:
+        text.begin()
+        if line.count('"') % 2:
+            return
 
 
 def _csv_fault(error: csv.Error, text: _Lines) -> Fault:
@@ -162,7 +187,8 @@ class CsvFile:
         """
         with opened(self._path, self._opener) as stream:
             source = ByteSource(stream)
-            records = _records(_Lines(source), self.layout.delimiter)
+            n_columns = len(self.layout.columns)
+            records = _records(_Lines(source), self.layout.delimiter, n_columns)
             header = next(records, (0, [], []))
             if _column_names(header[1]) != self.layout.columns:
                 message = "the header is not the one it was a moment ago"

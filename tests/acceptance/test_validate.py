@@ -143,15 +143,7 @@ def _loop(folder: Path) -> None:
     [
         (_missing, "file_missing"),
         (_folder, "file_unreadable"),
-        pytest.param(
-            _loop,
-            "file_unreadable",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="opener_for resolves the path outside of the manifest's own "
-                "error handling: a traceback and exit 1",
-            ),
-        ),
+        (_loop, "file_unreadable"),
     ],
 )
 def test_a_file_that_cannot_be_read_exits_3(
@@ -163,11 +155,6 @@ def test_a_file_that_cannot_be_read_exits_3(
     assert "hint: " in done.err
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="each line of the overlong cell is reported as a row of its own: 10 MB of "
-    "input become 5,000,001 problems and 667 MB of text",
-)
 def test_an_overlong_cell_of_many_lines_is_not_one_problem_for_each_line(
     bare: Terminal,
 ) -> None:

@@ -46,7 +46,7 @@ def test_the_same_seed_plays_the_same() -> None:
 
 def test_a_resumed_campaign_ends_as_an_uninterrupted_one() -> None:
     """In calm weather, any number of crashes changes no outcome."""
-    for seed in range(40):
+    for seed in range(25):
         drawn = draw(seed)
         calm = replace(
             drawn,
@@ -63,7 +63,7 @@ def test_a_resumed_campaign_ends_as_an_uninterrupted_one() -> None:
             ),
             strangers=(),
             settings=replace(
-                drawn.settings, breaker_failures=1000, verify_timeout_s=100_000.0
+                drawn.settings, breaker_failures=1000, verify_timeout_s=3_000.0
             ),
             fleet=replace(drawn.fleet, offline=0),
             crashes=(),
