@@ -118,7 +118,8 @@ def _points(
     scale = (_N_POINTS - 1) / (end - start)
     bins = [0] * _N_POINTS
     for value in values:
-        bins[math.ceil((value - start) * scale)] += 1
+        # The last moment may come to lie a rounding error beyond the last point.
+        bins[min(_N_POINTS - 1, math.ceil((value - start) * scale))] += 1
     points = []
     done = 0
     for i, n in enumerate(bins):

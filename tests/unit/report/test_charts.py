@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batch_reenroll.report.charts import expiry, progress, stacked
 
@@ -90,3 +92,16 @@ def test_the_time_axis_is_as_fine_as_the_campaign_is_short(
 
 def test_a_moment_a_hair_before_a_bar_is_drawn_in_it() -> None:
     assert expiry([], [-5e-324]) is not None
+
+
+@given(
+    st.floats(1.7e9, 1.9e9),
+    st.floats(1.0, 1e6),
+)
+def test_progress_over_any_span_is_drawn_to_its_last_moment(
+    start: float, span_s: float
+) -> None:
+    found = progress({"submitted": [start, start + span_s]})
+    assert found is not None
+    last_x, last_y = found.lines[0].points[-1]
+    assert (last_x, last_y) == (100, 100 - 100 * 2 / int(found.y_labels[0]))
