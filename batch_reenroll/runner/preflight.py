@@ -25,13 +25,15 @@ async def read_directory(command: Command) -> Directory:
     directory = Directory()
     for kind in await command.store_types():
         directory.types[kind.store_type] = kind
-    orchestrators = await _every(
-        lambda page: command.orchestrators(page=page, limit=PAGE_ROWS)
+    directory.orchestrators = await _every(
+        lambda page: command.orchestrators(page=page, limit=PAGE_ROWS),
+        lambda agent: agent.agent_id,
     )
-    directory.orchestrators = {agent.agent_id: agent for agent in orchestrators}
-    directory.add_stores(
-        await _every(lambda page: command.stores(page=page, limit=PAGE_ROWS))
+    stores = await _every(
+        lambda page: command.stores(page=page, limit=PAGE_ROWS),
+        lambda store: store.store_id,
     )
+    directory.add_stores(stores.values())
     return directory
 
 
@@ -45,20 +47,29 @@ async def read_board(command: Command) -> JobBoard:
         CommandError: One of the lists could not be read.
     """
     board = JobBoard()
-    jobs = await _every(lambda page: command.scheduled_jobs(page=page, limit=PAGE_ROWS))
-    board.see_scheduled(jobs, 0.0)
+    jobs = await _every(
+        lambda page: command.scheduled_jobs(page=page, limit=PAGE_ROWS),
+        lambda job: job.job_id,
+    )
+    board.see_scheduled(jobs.values(), 0.0)
     newest = await command.job_history(page=1, limit=PAGE_ROWS)
     board.see_history(newest.items, 0.0)
     return board
 
 
-async def _every(fetch: Callable[[int], Awaitable[Page[T]]]) -> list[T]:
-    """Return the items of all pages. A server may give fewer than asked for."""
-    found: list[T] = []
+async def _every(
+    fetch: Callable[[int], Awaitable[Page[T]]], key: Callable[[T], str]
+) -> dict[str, T]:
+    """Return the items of all pages by key. A server may give fewer than asked for.
+
+    An item that moved to the next page while the list grew is not a second one, so
+    distinct keys are counted against the total.
+    """
+    found: dict[str, T] = {}
     number = 0
     while True:
         number += 1
         page = await fetch(number)
-        found.extend(page.items)
+        found.update((key(item), item) for item in page.items)
         if not page.items or (page.total is not None and len(found) >= page.total):
             return found

@@ -10,17 +10,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from batch_reenroll.campaign.correlate import Timing, decide
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import ScheduledJob
 from batch_reenroll.campaign.pace import backoff_s
 from batch_reenroll.campaign.verdict import Stop
-from batch_reenroll.errors import CommandError, NotAuthorised
+from batch_reenroll.errors import (
+    CommandError,
+    ContractViolation,
+    NotAuthorised,
+    Refused,
+)
 from batch_reenroll.runner.context import Context, Tracked, happens
 from batch_reenroll.runner.ports import MAX_JOB_IDS
+
+T = TypeVar("T")
 
 #: Rows asked for in one page. Keyfactor's own scripts use 1,000 here
 #: (keyfactor-command.md 2.1); the server may give fewer.
@@ -28,6 +37,9 @@ PAGE_ROWS = 1000
 
 #: Pages of one list after which a look is given up as endless.
 _MAX_PAGES = 10_000
+
+#: Tries of one page within a look.
+_READ_TRIES = 4
 
 _RETRY_BASE_S = 1.0
 _RETRY_CAP_S = 60.0
@@ -111,7 +123,7 @@ class Tracker:
         await self._look_at_stragglers(began_s)
         if certain:
             ctx.board.finish_look(began_s)
-        self._lower_floor(began_s)
+        self._lower_floor(ctx.clock.monotonic())
         ctx.board.forget_ends(began_s - ctx.settings.verify_timeout_s)
 
     async def _withdraw(self) -> None:
@@ -127,6 +139,27 @@ class Tracker:
         for tracked in waiting:
             tracked.withdrawn = True
             tracked.answered_s = ctx.clock.monotonic()
+
+    async def _read(self, fetch: Callable[[], Awaitable[T]]) -> T:
+        """Read one page, with a few tries.
+
+        One bad read must not throw a whole look over many pages away.
+
+        Raises:
+            CommandError: The last try's; at once where no further try would help.
+        """
+        ctx = self.ctx
+        for failures in range(1, _READ_TRIES):
+            try:
+                return await fetch()
+            except (NotAuthorised, Refused, ContractViolation):
+                raise
+            except CommandError as exc:
+                wait_s = exc.retry_after_s or backoff_s(
+                    failures, roll=ctx.roll(), base_s=_RETRY_BASE_S, cap_s=_RETRY_CAP_S
+                )
+                await self._sleep_until(ctx.clock.monotonic() + wait_s)
+        return await fetch()
 
     async def _look_at_scheduled(self, began_s: float) -> bool:
         """Read waiting jobs; return whether none can have been missed.
@@ -152,8 +185,13 @@ class Tracker:
     ) -> tuple[dict[str, ScheduledJob], int]:
         jobs: dict[str, ScheduledJob] = {}
         for number in range(1, _MAX_PAGES):
-            page = await self.ctx.command.scheduled_jobs(
-                page=number, limit=PAGE_ROWS, agent_id=agent_id
+            page = await self._read(
+                partial(
+                    self.ctx.command.scheduled_jobs,
+                    page=number,
+                    limit=PAGE_ROWS,
+                    agent_id=agent_id,
+                )
             )
             jobs.update((job.job_id, job) for job in page.items)
             if not page.items or (page.total is not None and len(jobs) >= page.total):
@@ -164,15 +202,18 @@ class Tracker:
     async def _look_at_history(self, began_s: float) -> None:
         ctx = self.ctx
         floor_id = self.floor_id
-        n_read = 0
+        # Distinct rows: one that moved to the next page is not a second one.
+        read: set[int] = set()
         for number in range(1, _MAX_PAGES):
-            page = await ctx.command.job_history(page=number, limit=PAGE_ROWS)
+            page = await self._read(
+                partial(ctx.command.job_history, page=number, limit=PAGE_ROWS)
+            )
             ctx.board.see_history(page.items, began_s, page.server_time)
-            n_read += len(page.items)
+            read.update(record.history_id for record in page.items)
             lowest = min((record.history_id for record in page.items), default=0)
             if not page.items or floor_id is None or lowest <= floor_id:
                 return
-            if page.total is not None and n_read >= page.total:
+            if page.total is not None and len(read) >= page.total:
                 return
 
     async def _look_at_stragglers(self, began_s: float) -> None:
@@ -188,13 +229,14 @@ class Tracker:
             page = await ctx.command.job_history(page=1, limit=PAGE_ROWS, job_ids=group)
             board.see_history(page.items, began_s, page.server_time)
 
-    def _lower_floor(self, began_s: float) -> None:
+    def _lower_floor(self, ended_s: float) -> None:
         """Remember this look, and set the floor for the next.
 
         A row of JobHistory may become visible a little after one with a higher id, so
-        the floor is what a look begun a settle time ago had seen.
+        the floor is what a look that ended a settle time ago had seen. Its end counts,
+        not its beginning: a look over many pages takes its time.
         """
-        self._seen.append((began_s, self.ctx.board.high_id))
+        self._seen.append((ended_s, self.ctx.board.high_id))
         horizon_s = self.ctx.clock.monotonic() - self.ctx.settings.settle_s
         while len(self._seen) > 1 and self._seen[1][0] <= horizon_s:
             self._seen.popleft()

@@ -6,13 +6,14 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
+from simulation.network import OPERATOR
+from simulation.play import Played
+from simulation.scenario import Weather
+
 from batch_reenroll.campaign.lifecycle import OPEN, State, is_legal
 from batch_reenroll.campaign.rows import Row
 from batch_reenroll.ledger.journal import GENESIS_PREV
 from batch_reenroll.text import parse_time, sha256_hex
-from simulation.network import OPERATOR
-from simulation.play import Played
-from simulation.scenario import Weather
 
 _UNTOUCHED = (
     State.REJECTED,
@@ -83,22 +84,43 @@ def _row(
             found.append(f"took job {row.job_id}, which is not ours, for ours")
     elif row.job_id is not None:
         found += _result(row, ends.get(row.job_id))
-        found += _proof(row, record["thumbprint_after"], ends)
+        found += _proof(row, record["thumbprint_after"], ends, played)
     return found
 
 
 def _proof(
-    row: Row, thumbprint: str | None, ends: dict[str, dict[str, Any]]
+    row: Row,
+    thumbprint: str | None,
+    ends: dict[str, dict[str, Any]],
+    played: Played,
 ) -> list[str]:
-    """The certificate that proves our job must not be of a job that ended before."""
+    """The certificate that proves our job must not be of a job that ended before.
+
+    The verify timeout is by definition how long the inventory may lag; where it lagged
+    longer behind that other job, nothing in the inventory could have told.
+    """
     ours = ends.get(row.job_id or "")
     if row.state is not State.VERIFIED or ours is None:
         return []
     for end in ends.values():
         if end.get("thumbprint", "").lower() == thumbprint:
-            early = _at(end) < _at(ours)
+            early = _at(end) < _at(ours) and not _lagged(end, played)
             return [f"was verified by the certificate of job {end}"] if early else []
     return [f"was verified by {thumbprint}, which no job issued"]
+
+
+def _lagged(end: dict[str, Any], played: Played) -> bool:
+    """Return whether the inventory followed a job later than it may."""
+    followed = (
+        _at(entry)
+        for entry in played.log
+        if entry["event"] == "job_ended"
+        and entry["store_id"] == end["store_id"]
+        and entry["job_type"].endswith("Inventory")
+        and _at(entry) >= _at(end)
+    )
+    lag_s = min(followed, default=float("inf")) - _at(end)
+    return lag_s > played.scenario.settings.verify_timeout_s
 
 
 def _overlaps(mine: list[str], played: Played) -> list[str]:

@@ -11,7 +11,7 @@ import base64
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulation.scenario import Weather
@@ -88,7 +88,7 @@ class Wire:
         if fate == "refused":
             await asyncio.sleep(self.rng.uniform(0, self.weather.latency_s))
             raise NotSent("connection refused")
-        if method == "POST":
+        if path.endswith("/Reenrollment"):
             self.posts.append(loop.time())
         query = encode(params)
         request = Request(
@@ -114,11 +114,22 @@ class Wire:
         self.life.step()
         if fate == "error_after":
             response = Response(status=500)
+        if method == "GET" and self.rng.random() < self.weather.mischief:
+            response = self._mischief(response)
         return Answer(
             status=response.status,
             headers={name.lower(): value for name, value in response.headers},
             body=response.body,
         )
+
+    def _mischief(self, response: Response) -> Response:
+        """Return a list answer with some of its items twice."""
+        items = json.loads(response.body or b"null")
+        if not isinstance(items, list) or not items:
+            return response
+        twice = self.rng.sample(items, self.rng.randint(1, len(items)))
+        items = [item for item in items for _ in range(1 + (item in twice))]
+        return replace(response, body=json.dumps(items).encode())
 
     def _fate(self, method: str, now_s: float) -> str:
         weather = self.weather

@@ -13,6 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from simulation.network import OPERATOR, PASSWORD, STRANGER, Died, Life, Wire, basic
+from simulation.scenario import Scenario, Weather
+from simulation.virtual import VirtualLoop
+
 from batch_reenroll.campaign.lifecycle import RETRIES, WITH_COMMAND, State
 from batch_reenroll.campaign.plan import Wish, resolve
 from batch_reenroll.campaign.record import Campaign, PlannedRow
@@ -33,9 +37,6 @@ from batch_reenroll.sandbox import (
     SimulatedWorks,
     draw_fleet,
 )
-from simulation.network import OPERATOR, PASSWORD, STRANGER, Died, Life, Wire, basic
-from simulation.scenario import Scenario, Weather
-from simulation.virtual import VirtualLoop
 
 #: 2027-01-15 08:00 UTC.
 START = 1_800_000_000.0

@@ -26,6 +26,7 @@ class Weather:
         error_before, error_after: 500 without and with having been carried out.
         throttled: 429 with Retry-After.
         bad_read: Any of these, for a GET.
+        mischief: A page of a list comes with some items twice.
         outages: (start, length) of times in which every connection is refused.
     """
 
@@ -37,6 +38,7 @@ class Weather:
     error_after: float = 0.0
     throttled: float = 0.0
     bad_read: float = 0.0
+    mischief: float = 0.0
     outages: tuple[tuple[float, float], ...] = ()
 
 
@@ -136,6 +138,8 @@ def _command(rng: random.Random, settings: RunSettings) -> Settings:
         zone_suffix=rng.random() < 0.5,
         return_limit_max=rng.choice((None, None, 2, 7)),
         nightly_inventory=False,
+        # Rows of stores that are none of ours: tables grow while they are paged.
+        noise_jobs_per_s=rng.choice((0.0, 0.0, 0.02, 0.1)),
     )
 
 
@@ -150,6 +154,7 @@ def _weather(rng: random.Random) -> Weather:
         error_after=bad * rng.random(),
         throttled=bad * rng.random(),
         bad_read=bad * rng.random(),
+        mischief=rng.choice((0.0, 0.0, 0.1)),
         outages=tuple(
             (round(rng.uniform(0, 300), 1), round(rng.uniform(1, 900), 1))
             for _ in range(rng.choice((0, 0, 0, 1, 2)))
@@ -188,6 +193,7 @@ def smaller(scenario: Scenario) -> list[Scenario]:
         "error_after",
         "throttled",
         "bad_read",
+        "mischief",
     ):
         found.append(replace(scenario, weather=_without(calm, name)))
     found.append(replace(scenario, weather=replace(calm, outages=())))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
-from batch_reenroll.campaign.lifecycle import State
 from simulation.judge import faults
 from simulation.play import play
 from simulation.scenario import Scenario, draw
+
+from batch_reenroll.campaign.lifecycle import State
 
 _BLOCK = 15
 _SEEDS = 240
