@@ -14,7 +14,13 @@ from batch_reenroll.campaign.lifecycle import State, reported_outcome
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.ledger import SqliteLedger
-from batch_reenroll.report import CampaignFacts, ReportInput, RowFacts, write_folder
+from batch_reenroll.report import (
+    RESULT_COLUMNS,
+    CampaignFacts,
+    ReportInput,
+    RowFacts,
+    write_folder,
+)
 from batch_reenroll.text import parse_time, rfc3339
 
 REQUEST_KINDS = ("submit", "job_history", "scheduled_jobs", "inventory", "other")
@@ -114,27 +120,11 @@ def _facts(campaign: Campaign, *, resume: str) -> CampaignFacts:
     )
 
 
-_COPIED = (
-    "message",
-    "http_status",
-    "attempts",
-    "wave",
-    "planned_at",
-    "submitted_at",
-    "picked_up_at",
-    "finished_at",
-    "verified_at",
-    "job_id",
-    "job_history_id",
-    "alias_after",
-    "thumbprint_before",
-    "not_after_before",
-    "thumbprint_after",
-    "not_after_after",
-    "orchestrator",
-    "client_machine",
-    "store_path",
-    "store_type",
+#: Result columns that the ledger's record holds under the same name.
+_COPIED = tuple(
+    name
+    for name in RESULT_COLUMNS
+    if name not in ("outcome", "reason_code", "duration_s")
 )
 
 

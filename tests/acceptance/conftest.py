@@ -21,7 +21,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served = serve(tmp_path_factory.mktemp("served"), _PLAN)
     yield served
     served.process.send_signal(signal.SIGTERM)
-    assert finished(served.process).code == 0
+    assert finished(served.process, deadline_s=30).code == 0
 
 
 @pytest.fixture
