@@ -16,7 +16,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from batch_reenroll.campaign.nouns import JobRecord, JobStatus, ScheduledJob
+from batch_reenroll.campaign.nouns import (
+    JobRecord,
+    JobResult,
+    JobStatus,
+    ScheduledJob,
+)
 from batch_reenroll.campaign.rows import Fence, Row
 
 _FINAL = frozenset({JobStatus.COMPLETED, JobStatus.ACKNOWLEDGED})
@@ -263,7 +268,8 @@ class JobBoard:
         ended, known = record.ended_at, self._ends.get(place)
         if ended is None or server_time is None or not is_final(record):
             return
-        if record.job_id in self._claimed:
+        # A job that failed changes no inventory.
+        if record.job_id in self._claimed or record.result is JobResult.FAILURE:
             return
         if known is None or known[1] != record.job_id:
             ended_s = at_s - max(0.0, (server_time - ended).total_seconds())

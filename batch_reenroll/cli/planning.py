@@ -69,12 +69,15 @@ class Planner:
 
         Raises:
             ManifestRejected: After the last row, when any had a fault.
+            UsageError: After the last row, when none is in the wave asked for.
         """
         self.counts.clear()
         self.reasons.clear()
         sha256 = hashlib.sha256()
+        in_wave = 0
         for wish in manifest.rows():
             row = self._planned(wish)
+            in_wave += row.wave == self.choice.only_wave
             self.counts[row.skipped or State.PENDING] += 1
             if row.verdict.reason is not None:
                 self.reasons[row.verdict.reason] += 1
@@ -82,6 +85,10 @@ class Planner:
             yield row
         if manifest.problems:
             raise ManifestRejected(manifest.problems)
+        wave = self.choice.only_wave
+        if wave is not None and not in_wave:
+            message = f"--only-wave {wave!r}: no row of {manifest.name} is in it"
+            raise UsageError(message, hint="rows name their wave in the column Wave")
         self.digest = sha256.hexdigest()
 
     def refuse_hopeless(self) -> None:

@@ -349,10 +349,6 @@ def test_only_wave_submits_the_rows_of_that_wave(
     assert not command.jobs(rows[2:])
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a wave that no row bears excludes every row: nothing is submitted, exit 0",
-)
 def test_only_wave_with_a_name_that_no_row_bears_exits_2(
     terminal: Terminal, command: Served
 ) -> None:
