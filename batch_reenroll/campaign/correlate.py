@@ -38,6 +38,13 @@ queued, running         another, first seen later       ours stays: our job was 
                                                         before that one
 queued, running         its record names another store  give the job back: a waiting
                                                         job's target was ambiguous
+queued, withdrawal      its job still waits, in a look  withdraw it: nobody has begun
+asked for               begun after the settle time     it, and it is ours
+withdrawing             gone from both lists, in a      cancelled where a person
+                        look begun a settle time        stopped the campaign; retried:
+                        after Unschedule                send again
+withdrawing             it has a history row            follow it: it began before it
+                                                        could be taken back
 ======================  ==============================  ================================
 
 A waiting job is adopted only where its target can mean no other store of that
@@ -79,22 +86,31 @@ class Timing:
 
 
 def decide(
-    row: Row, board: JobBoard, timing: Timing, settings: RunSettings
+    row: Row,
+    board: JobBoard,
+    timing: Timing,
+    settings: RunSettings,
+    *,
+    withdraw: bool = False,
 ) -> Decision | None:
     """Return what the row does next, or None to wait.
 
     Args:
-        row: In doubt, submitted, queued or running.
+        row: In doubt, submitted, queued, running or withdrawing.
         board: What Command's lists have shown.
         timing: The row's clock.
         settings: Settle time and timeouts in force.
+        withdraw: Whether a person wants waiting jobs taken back.
     """
     if row.job_id is None:
         return _find(row, board, timing, settings)
-    retried = row.state in (State.IN_DOUBT, State.WITHDRAWING)
-    if retried and board.latest(row.job_id) is None:
-        return _take_back(row, row.job_id, board, timing, settings)
-    return _follow(row, row.job_id, board, timing, settings)
+    going_back = row.state in (State.IN_DOUBT, State.WITHDRAWING)
+    if going_back and board.latest(row.job_id) is None:
+        return _take_back(row, row.job_id, board, timing, settings, withdraw)
+    step = _follow(row, row.job_id, board, timing, settings)
+    if withdraw and step is None and row.state is State.QUEUED:
+        return _withdraw(row.job_id, board, timing)
+    return step
 
 
 def _find(
@@ -234,9 +250,14 @@ def _follow(
 
 
 def _take_back(
-    row: Row, job_id: str, board: JobBoard, timing: Timing, settings: RunSettings
+    row: Row,
+    job_id: str,
+    board: JobBoard,
+    timing: Timing,
+    settings: RunSettings,
+    withdraw: bool,
 ) -> Decision | None:
-    """Return what a retried row does about its old job, which has not begun."""
+    """Return what a row does about its job, which has not begun and is to go."""
     if board.is_waiting(job_id):
         if row.state is State.IN_DOUBT:
             return Decision(
@@ -249,7 +270,31 @@ def _take_back(
     look = board.look_began_s
     if look is None or look < timing.answered_s + settings.settle_s:
         return _unsettled(timing, settings)
+    if withdraw and row.state is State.WITHDRAWING:
+        return Decision(
+            target=State.CANCELLED,
+            reason=Reason.TAKEN_BACK,
+            message=f"the campaign was stopped; job {job_id} was taken back",
+            note={"job_id": job_id},
+        )
     return _once_more(row, Reason.WITHDRAWN, f"job {job_id} is gone")
+
+
+def _withdraw(job_id: str, board: JobBoard, timing: Timing) -> Decision | None:
+    """Return the move that takes a waiting job back, or None while it may not be.
+
+    Until the settle time is over the job may be somebody else's, made in the same
+    moments, with ours still to show.
+    """
+    look = board.look_began_s
+    if look is None or look < timing.rivals_until_s or not board.is_waiting(job_id):
+        return None
+    return Decision(
+        target=State.WITHDRAWING,
+        reason=Reason.WITHDRAWING,
+        message=f"the campaign was stopped; job {job_id} is taken back",
+        note={"job_id": job_id},
+    )
 
 
 def _rivals_ended(

@@ -14,7 +14,8 @@ cannot write what this table forbids.
 
 A ``retry`` takes a row back from its outcome: to ``pending``, or, where a job of it may
 still be with Command, to ``in_doubt``, from where a job that still waits is withdrawn
-(``withdrawing``) before the row is sent again.
+(``withdrawing``) before the row is sent again. A stop that asks for it withdraws
+waiting jobs in the same way, and their rows end ``cancelled``.
 
 Any of the states on the right may be skipped: a sweep that first sees a job when it
 has ended moves the row straight to its end. ``submitting`` and ``in_doubt`` are the
@@ -93,11 +94,12 @@ MOVES: Mapping[State, frozenset[State]] = {
     # PENDING: a look past the fence after the settle time found no job.
     # WITHDRAWING: a retried row's old job still waits; only then is it taken back.
     S.IN_DOUBT: frozenset({S.PENDING, S.QUEUED, S.RUNNING, S.WITHDRAWING}) | _JOB_ENDS,
-    # PENDING: the old job is gone from both lists.
-    S.WITHDRAWING: frozenset({S.PENDING, S.RUNNING}) | _JOB_ENDS,
-    S.SUBMITTED: frozenset({S.QUEUED, S.RUNNING, S.CANCELLED}) | _JOB_ENDS,
+    # PENDING, CANCELLED: the job is gone from both lists.
+    S.WITHDRAWING: frozenset({S.PENDING, S.RUNNING, S.CANCELLED}) | _JOB_ENDS,
+    S.SUBMITTED: frozenset({S.QUEUED, S.RUNNING}) | _JOB_ENDS,
     # SUBMITTED: the job that was adopted turned out to be another store's.
-    S.QUEUED: frozenset({S.RUNNING, S.SUBMITTED, S.CANCELLED}) | _JOB_ENDS,
+    # WITHDRAWING: a person stopped the campaign and wants waiting jobs taken back.
+    S.QUEUED: frozenset({S.RUNNING, S.SUBMITTED, S.WITHDRAWING}) | _JOB_ENDS,
     S.RUNNING: frozenset({S.SUBMITTED, S.QUEUED}) | _JOB_ENDS,
     S.VERIFYING: frozenset({S.VERIFIED, S.SUCCEEDED, S.UNKNOWN}),
     # An outcome is an end, unless a person asks for a retry (:data:`RETRIES`).

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     RETRIED = "retried"
     WITHDRAWING = "withdrawing"
     WITHDRAWN = "withdrawn"
+    TAKEN_BACK = "taken_back"
     ADOPTED = "adopted"
     ADOPTED_IN_DOUBT = "adopted_in_doubt"
     ADOPTED_WRONGLY = "adopted_wrongly"
@@ -146,10 +147,16 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     R.RETRIED: Explanation("A person asked for another attempt.", ""),
     R.WITHDRAWING: Explanation(
-        "The job of the earlier attempt still waits; it is being taken back.", ""
+        "The row's job still waits; it is being taken back.",
+        "Resume the campaign: it looks whether the job is gone.",
     ),
     R.WITHDRAWN: Explanation(
         "The job of the earlier attempt is gone; the row is sent again.", ""
+    ),
+    R.TAKEN_BACK: Explanation(
+        "The campaign was stopped and the row's job, which no orchestrator had begun, "
+        "was taken back.",
+        "To send these rows again: retry --only cancelled.",
     ),
     R.ADOPTED: Explanation("The job was found in Command.", ""),
     R.ADOPTED_IN_DOUBT: Explanation(

@@ -8,6 +8,15 @@ from enum import StrEnum
 from batch_reenroll.campaign.lifecycle import State
 
 
+class StopRequest(StrEnum):
+    """What a person who stops a campaign from outside wants done."""
+
+    #: Send nothing more; settle lost answers.
+    SETTLE = "settle"
+    #: Also take back the jobs that no orchestrator has begun.
+    WITHDRAW = "withdraw"
+
+
 class Stop(StrEnum):
     """Why a run ended before every row had its turn."""
 

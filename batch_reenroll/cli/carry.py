@@ -79,7 +79,7 @@ class Errand:
 
     Attributes:
         resume: The shell command that goes on after a stop.
-        drain: See :class:`~batch_reenroll.runner.Run`.
+        drain, withdraw: See :class:`~batch_reenroll.runner.Run`.
         before: Called once the campaign is ours, before anything is done.
     """
 
@@ -91,6 +91,7 @@ class Errand:
     console: Console
     resume: str
     drain: bool = False
+    withdraw: bool = False
     before: Callable[[], None] | None = None
 
 
@@ -125,6 +126,7 @@ async def carry(errand: Errand) -> Outcome:
                 "exit_code": None,
                 "stop_reason": "",
                 "stop_requested_at": None,
+                "stop_request": None,
             },
         )
         if errand.before is not None:
@@ -149,6 +151,7 @@ async def _run(errand: Errand, began: Campaign) -> RunEnd:
                 roll=random.SystemRandom().random,
                 standing=began.rows,
                 drain=errand.drain,
+                withdraw=errand.withdraw,
             )
             display = asyncio.create_task(
                 show(Progress(run.snapshot), errand.console), name="progress"

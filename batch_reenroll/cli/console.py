@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from batch_reenroll.cli.streams import ReaderGone, write_err, write_out
 from batch_reenroll.errors import ManifestRejected, Problem, ReenrollError
 from batch_reenroll.text import rfc3339, visible
 
@@ -40,12 +42,17 @@ class Console:
         return sys.stderr.isatty() and not self.quiet and self.log_format == "text"
 
     def data(self, text: str) -> None:
-        """Write text that was asked for to stdout."""
-        print(text)
+        """Write text that was asked for to stdout.
+
+        Raises:
+            ReaderGone: Its reader has gone.
+            StdoutRefused: It cannot be written.
+        """
+        write_out(text)
 
     def json(self, value: object) -> None:
-        """Write one JSON document to stdout."""
-        print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        """Write one JSON document to stdout; the same errors as :meth:`data`."""
+        write_out(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
     def info(self, message: str, **fields: object) -> None:
         """Say something that a person may want to know."""
@@ -65,10 +72,12 @@ class Console:
 
     def _problems(self, exc: ManifestRejected) -> None:
         if self.as_json:
-            self.json({"ok": False, "problems": [as_dict(p) for p in exc.problems]})
+            # The manifest is no better for a reader that has gone.
+            with contextlib.suppress(ReaderGone):
+                self.json({"ok": False, "problems": [as_dict(p) for p in exc.problems]})
         else:
             for problem in exc.problems:
-                print(problem_line(problem), file=sys.stderr)
+                write_err(problem_line(problem))
         self._line("error", exc.message, {"code": exc.code, "hint": ""})
 
     def _line(self, level: str, message: str, fields: Mapping[str, object]) -> None:
@@ -83,14 +92,14 @@ class Console:
                 "message": text,
                 **known,
             }
-            print(json.dumps(entry, ensure_ascii=False, default=str), file=sys.stderr)
+            write_err(json.dumps(entry, ensure_ascii=False, default=str))
             return
         prefix = "" if level == "info" else f"{level}: "
-        print(f"{prefix}{text}", file=sys.stderr)
+        write_err(f"{prefix}{text}")
         hint = str(fields.get("hint") or "")
         if hint:
             for line in hint.split("\n"):
-                print(f"hint: {visible(line, _LINE_LIMIT)}", file=sys.stderr)
+                write_err(f"hint: {visible(line, _LINE_LIMIT)}")
 
 
 def as_dict(problem: Problem) -> dict[str, object]:

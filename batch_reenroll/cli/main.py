@@ -7,8 +7,8 @@ Verbs live in modules of their own and are imported when they are used, so that
 from __future__ import annotations
 
 import importlib
+import io
 import itertools
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,6 +17,13 @@ import click
 
 from batch_reenroll import __version__
 from batch_reenroll.cli.console import Console
+from batch_reenroll.cli.streams import (
+    ReaderGone,
+    StdoutRefused,
+    guard_stdout,
+    open_missing,
+    write_err,
+)
 from batch_reenroll.errors import ReenrollError
 
 #: Verb → module and function. The text is what ``--help`` lists, in this order.
@@ -75,6 +82,19 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    open_missing()
+    guard_stdout()
+    code = _exit_code(argv)
+    try:
+        sys.stdout.flush()
+    except ReaderGone:
+        return code
+    except StdoutRefused as exc:
+        return _told(exc)
+    return code
+
+
+def _exit_code(argv: Sequence[str] | None) -> int:
     try:
         result = cli.main(
             args=None if argv is None else list(argv),
@@ -83,31 +103,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except click.exceptions.Exit as exc:
         return exc.exit_code
-    except click.Abort:
-        print("aborted; nothing was sent", file=sys.stderr)
+    except click.Abort as exc:
+        write_err(_interrupted(exc))
         return _INTERRUPTED
     except click.ClickException as exc:
-        exc.show()
+        shown = io.StringIO()
+        exc.show(shown)
+        write_err(shown.getvalue().rstrip())
         return exc.exit_code
     except ReenrollError as exc:
-        _console().error(exc)
-        return exc.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from saying so.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _told(exc)
     except Exception:  # noqa: BLE001 - the last boundary: our own bug, exit 1
-        traceback.print_exc()
-        print(
+        write_err(
+            f"{traceback.format_exc()}"
             "error: this is a bug in batch-reenroll; the ledger is in order\n"
-            "hint: please report the lines above",
-            file=sys.stderr,
+            "hint: please report the lines above"
         )
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _interrupted(exc: click.Abort) -> str:
+    """Return what a person who pressed Ctrl-C is told."""
+    if isinstance(exc.__cause__, KeyboardInterrupt):
+        # Anywhere: before the first request, or while the report is written.
+        return "interrupted; what was sent is in the ledger"
+    return "aborted; nothing was sent"
+
+
+def _told(exc: ReenrollError) -> int:
+    _console().error(exc)
+    return exc.exit_code
 
 
 def _console() -> Console:

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from batch_reenroll.campaign.lifecycle import RETRIES, State
+from batch_reenroll.campaign.lifecycle import RETRIES, UNRESOLVED, State
 from batch_reenroll.campaign.retry import retried
 from batch_reenroll.campaign.rows import Move
+from batch_reenroll.campaign.verdict import StopRequest
 from batch_reenroll.cli.carry import run_async
 from batch_reenroll.cli.connection import required_connection
 from batch_reenroll.cli.console import Console
@@ -120,32 +121,54 @@ def taken_back(
 @click.command()
 @click.argument("campaign_id", metavar="CAMPAIGN")
 @click.option(
-    "--unschedule", is_flag=True, help="Also withdraw jobs that nobody has taken."
+    "--unschedule",
+    is_flag=True,
+    help="Also take back jobs that no orchestrator has begun.",
 )
+@connection_options
 @ledger_option
+@reports_option
 @console_options
 def stop(campaign_id: str, unschedule: bool, **values: Any) -> int:
     """Ask the process that runs CAMPAIGN to stop in good order (it exits with 10).
 
-    It sends nothing more, settles what is in flight and writes its report.
+    It sends nothing more, settles what is in flight and writes its report. With
+    --unschedule, jobs that wait are withdrawn and their rows end cancelled; where
+    nothing runs CAMPAIGN, this process withdraws them itself (exit 0 when none is
+    left in flight, else 10).
     """
     console = console_from(values)
-    if unschedule:
-        message = "this version does not withdraw jobs on a stop yet"
-        hint = "stop without --unschedule, then: retry --only stalled withdraws"
-        raise UsageError(message, code="not_supported_yet", hint=hint)
     with SqliteLedger(ledger_path(values["ledger"]), create=False) as ledger:
         number = ledger.number(campaign_id)
-        if not is_locked(ledger.path, campaign_id):
-            message = f"campaign {campaign_id} is not running"
-            raise UsageError(message, code="not_running")
-        now = datetime.now(UTC)
-        ledger.record_event(
-            number,
-            "stop_requested",
-            now,
-            detail={},
-            columns={"stop_requested_at": rfc3339(now)},
-        )
-    console.info(f"asked {campaign_id} to stop; it settles what is in flight first")
-    return 0
+        is_running = is_locked(ledger.path, campaign_id)
+        if is_running:
+            _ask_to_stop(ledger, number, unschedule=unschedule)
+    if is_running:
+        console.info(f"asked {campaign_id} to stop; it settles what is in flight first")
+        return 0
+    if not unschedule:
+        message = f"campaign {campaign_id} is not running"
+        hint = "to take back jobs that still wait: stop --unschedule"
+        raise UsageError(message, code="not_running", hint=hint)
+    console.info(f"{campaign_id} is not running; looking for jobs of it that wait")
+    connection = required_connection(values)
+    code = run_async(go_on(campaign_id, {}, connection, console, values, withdraw=True))
+    with SqliteLedger(ledger_path(values["ledger"]), create=False) as ledger:
+        in_flight = any(ledger.campaign(campaign_id).rows.get(s) for s in UNRESOLVED)
+    return 0 if code == _STOPPED and not in_flight else code
+
+
+#: What a run exits with that an operator stopped (design.md 4).
+_STOPPED = 10
+
+
+def _ask_to_stop(ledger: SqliteLedger, number: int, *, unschedule: bool) -> None:
+    now = datetime.now(UTC)
+    wish = StopRequest.WITHDRAW if unschedule else StopRequest.SETTLE
+    ledger.record_event(
+        number,
+        "stop_requested",
+        now,
+        detail={"request": str(wish)},
+        columns={"stop_requested_at": rfc3339(now), "stop_request": str(wish)},
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +18,7 @@ from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.campaign.reasons import EXPLANATIONS
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.campaign.verdict import Stop, exit_code
 from batch_reenroll.cli.carry import Connect, Errand, Outcome, carry, run_async
 from batch_reenroll.cli.connection import required_connection, way_to
 from batch_reenroll.cli.console import Console, table
@@ -39,6 +42,7 @@ from batch_reenroll.cli.planning import (
     write_campaign,
 )
 from batch_reenroll.cli.reporting import is_unfinished, outcomes, resume_command
+from batch_reenroll.cli.streams import ReaderGone, write_err
 from batch_reenroll.command import Connection
 from batch_reenroll.errors import UsageError
 from batch_reenroll.ledger import SqliteLedger
@@ -137,7 +141,9 @@ async def start(order: Order, connection: Connection, console: Console) -> int:
             count(planner, order.path)
             show_plan(planner, order, connection, console)
             planner.refuse_hopeless()
-            ask(planner)
+            if not ask(planner):
+                console.info("nothing was sent")
+                return exit_code({}, verify=True, stop=Stop.OPERATOR)
         campaign = write_campaign(
             ledger,
             campaign_of(order, connection),
@@ -239,37 +245,69 @@ def show_plan(
         console.data(line) if order.dry_run else console.info(line)
 
 
-def ask(planner: Planner) -> None:
-    """Ask on a terminal whether to go on.
+def ask(planner: Planner) -> bool:
+    """Ask on a terminal whether to go on; return whether the answer is yes.
 
     Raises:
         UsageError: There is no terminal to ask on.
-        click.Abort: The answer is no.
+        click.Abort: Ctrl-C was the answer.
     """
     n_rows = planner.counts[State.PENDING]
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         message = f"{n_rows} rows would be submitted, and there is nobody to ask"
         raise UsageError(message, hint="look at the plan above, then add --yes")
-    click.confirm(f"Submit {n_rows} rows?", abort=True, err=True)
+    with _ctrl_c_at_once():
+        try:
+            return click.confirm(f"Submit {n_rows} rows?", err=True)
+        except click.Abort as exc:
+            if isinstance(exc.__context__, EOFError):
+                write_err("")
+                return False
+            raise
+
+
+@contextlib.contextmanager
+def _ctrl_c_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the question.
+
+    The event loop's own handler only marks the task as cancelled, which it would see
+    after the answer.
+    """
+    outer = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, outer)
 
 
 def say_outcome(outcome: Outcome, console: Console, *, resume: str) -> None:
-    """Print how it ended: the summary on stdout, what to do next on stderr."""
+    """Print how it ended: the summary on stdout, what to do next on stderr.
+
+    Raises:
+        StdoutRefused: After the lines for stderr, when stdout cannot be written.
+    """
     campaign = outcome.campaign
-    counts = outcomes(campaign)
-    if console.as_json:
+    try:
+        # The exit code tells how the campaign ended, whoever still reads.
+        with contextlib.suppress(ReaderGone):
+            _say_numbers(outcome, console)
+    finally:
+        if campaign.stop_reason:
+            console.warn(f"stopped early: {campaign.stop_reason}")
         if outcome.report is not None:
-            summary = outcome.report / "summary.json"
-            console.data(summary.read_text(encoding="utf-8").rstrip())
-    else:
+            console.info(f"report: {outcome.report / 'report.html'}")
+        if is_unfinished(campaign):
+            console.info(f"go on with: {resume}")
+
+
+def _say_numbers(outcome: Outcome, console: Console) -> None:
+    if not console.as_json:
+        counts = outcomes(outcome.campaign)
         rows = [(str(s), str(counts[s])) for s in OUTCOMES if s in counts]
-        console.data(table([*rows, ("total", str(campaign.n_rows))]))
-    if campaign.stop_reason:
-        console.warn(f"stopped early: {campaign.stop_reason}")
-    if outcome.report is not None:
-        console.info(f"report: {outcome.report / 'report.html'}")
-    if is_unfinished(campaign):
-        console.info(f"go on with: {resume}")
+        console.data(table([*rows, ("total", str(outcome.campaign.n_rows))]))
+    elif outcome.report is not None:
+        summary = outcome.report / "summary.json"
+        console.data(summary.read_text(encoding="utf-8").rstrip())
 
 
 @click.command()
@@ -298,6 +336,7 @@ async def go_on(
     values: dict[str, Any],
     *,
     before: Callable[[SqliteLedger], None] | None = None,
+    withdraw: bool = False,
 ) -> int:
     """Resume a campaign; return the exit code.
 
@@ -308,6 +347,7 @@ async def go_on(
         console: Where to say things.
         values: ``ledger`` and ``reports``.
         before: Called once the campaign is ours, before anything is done.
+        withdraw: Send nothing: only take back the jobs that still wait.
 
     Raises:
         UsageError: There is no such campaign, or it belongs to another Command.
@@ -329,6 +369,7 @@ async def go_on(
             console=console,
             resume=resume_command(campaign_id, values["ledger"]),
             before=partial(before, ledger) if before else None,
+            withdraw=withdraw,
         )
         outcome = await carry(errand)
     say_outcome(outcome, console, resume=errand.resume)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from batch_reenroll.campaign.lifecycle import UNRESOLVED
 from batch_reenroll.campaign.rows import Move, Row
+from batch_reenroll.campaign.verdict import StopRequest
 from batch_reenroll.errors import LedgerError, LedgerWriteFailed
 from batch_reenroll.ledger.sqlite import SqliteLedger
 
@@ -92,8 +93,8 @@ class CampaignLedger:
         """Return rows that were with Command, or being verified."""
         return list(self._ledger.rows_in(self._number, UNRESOLVED))
 
-    async def stop_requested(self) -> bool:
-        """Return whether a person asked for a stop from another process."""
+    async def stop_requested(self) -> StopRequest | None:
+        """Return the stop that a person asked for from another process, or None."""
         return self._ledger.stop_requested(self._number)
 
     async def _write(self) -> None:

@@ -19,6 +19,7 @@ from batch_reenroll.ledger.schema import (
     LEGAL_MOVES,
     SCHEMA_VERSION,
     TABLES,
+    UPGRADES,
 )
 
 #: How long a writer waits for another: a large campaign is written in one transaction.
@@ -92,13 +93,15 @@ def prepare(writer: sqlite3.Connection, path: Path, *, create: bool) -> None:
     writer.execute("PRAGMA foreign_keys = ON")
     if is_empty:
         _make_tables(writer, path)
+    elif _version(writer) < SCHEMA_VERSION:
+        _upgrade(writer)
 
 
 def _check_ours(writer: sqlite3.Connection, path: Path) -> bool:
     """Return whether the file is empty; raise where it is not ours or too new."""
     is_empty = not writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     application = int(writer.execute("PRAGMA application_id").fetchone()[0])
-    version = int(writer.execute("PRAGMA user_version").fetchone()[0])
+    version = _version(writer)
     if is_empty and (application, version) == (0, 0):
         return True
     ours = application == APPLICATION_ID or (is_empty and application == 0)
@@ -112,6 +115,10 @@ def _check_ours(writer: sqlite3.Connection, path: Path) -> bool:
         )
         raise LedgerVersionMismatch(message, hint="use the newer batch-reenroll")
     return is_empty
+
+
+def _version(writer: sqlite3.Connection) -> int:
+    return int(writer.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _use_wal(writer: sqlite3.Connection) -> None:
@@ -137,6 +144,23 @@ def _make_tables(writer: sqlite3.Connection, path: Path) -> None:
             for statement in _statements(TABLES):
                 writer.execute(statement)
             writer.executemany("INSERT INTO legal_move VALUES (?, ?)", LEGAL_MOVES)
+        writer.execute("COMMIT")
+    except BaseException:
+        writer.execute("ROLLBACK")
+        raise
+
+
+def _upgrade(writer: sqlite3.Connection) -> None:
+    """Bring a ledger of an earlier version up to this one, whole or not at all."""
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it while this one waited.
+        for version in range(_version(writer), SCHEMA_VERSION):
+            for statement in _statements(UPGRADES[version]):
+                writer.execute(statement)
+        writer.execute("DELETE FROM legal_move")
+        writer.executemany("INSERT INTO legal_move VALUES (?, ?)", LEGAL_MOVES)
+        writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         writer.execute("COMMIT")
     except BaseException:
         writer.execute("ROLLBACK")

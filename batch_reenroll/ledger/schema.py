@@ -11,7 +11,7 @@ from __future__ import annotations
 from batch_reenroll.campaign.lifecycle import UNRESOLVED, State, is_legal
 
 #: ``PRAGMA user_version`` of a ledger this program writes.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: ``PRAGMA application_id``: "BREE" in ASCII, so that `file` can tell a ledger.
 APPLICATION_ID = 0x42524545
@@ -53,6 +53,7 @@ CREATE TABLE campaign (
   exit_code INTEGER,
   stop_reason TEXT NOT NULL DEFAULT '',
   stop_requested_at TEXT,
+  stop_request TEXT,              -- a StopRequest, NULL where none was made
   requests TEXT NOT NULL DEFAULT '{{}}',
   journal_length INTEGER NOT NULL DEFAULT 0,
   journal_head TEXT NOT NULL DEFAULT ''
@@ -173,6 +174,13 @@ END;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """  # noqa: S608
+
+#: From each earlier version, the script that leads to the next. A program of the
+#: earlier version that is at work meanwhile must be able to go on: columns are added,
+#: none is taken away. ``legal_move`` is written anew after the last.
+UPGRADES = {
+    1: "ALTER TABLE campaign ADD COLUMN stop_request TEXT;\n",
+}
 
 #: Rows for ``legal_move``.
 LEGAL_MOVES = sorted(

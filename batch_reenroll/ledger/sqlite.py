@@ -20,6 +20,7 @@ from typing import Any
 from batch_reenroll.campaign.lifecycle import OPEN, OUTCOMES, State
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.rows import Move, Row
+from batch_reenroll.campaign.verdict import StopRequest
 from batch_reenroll.errors import (
     IllegalMove,
     LedgerError,
@@ -231,12 +232,10 @@ class SqliteLedger:
         )
         return (record[0] for record in found)
 
-    def stop_requested(self, number: int) -> bool:
-        """Return whether an orderly stop was asked for since the run began."""
-        record = self._one(
-            "SELECT stop_requested_at IS NOT NULL FROM campaign WHERE no = ?", (number,)
-        )
-        return bool(record[0])
+    def stop_requested(self, number: int) -> StopRequest | None:
+        """Return the stop that was asked for since the run began, or None."""
+        record = self._one("SELECT stop_request FROM campaign WHERE no = ?", (number,))
+        return StopRequest(record[0]) if record[0] else None
 
     # -- for the status display ---------------------------------------------------
 

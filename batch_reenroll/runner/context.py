@@ -71,7 +71,7 @@ class Tracked:
     answered_s: float
     rivals_until_s: float
     running_s: float | None = None
-    withdrawn: bool = False
+    unscheduled: bool = False
 
 
 @dataclass(slots=True)
@@ -131,6 +131,7 @@ class Context:
         breakers: By orchestrator GUID.
         strangers: Rows that wait for somebody else's job, by number.
         stop, stop_message: Why feeding ended, or None.
+        withdraw: Whether waiting jobs are to be taken back before the run ends.
     """
 
     settings: RunSettings
@@ -150,6 +151,7 @@ class Context:
     stop: Stop | None = None
     stop_message: str = ""
     stopped_s: float = 0.0
+    withdraw: bool = False
     posts_accepted: int = 0
     posts_forbidden: int = 0
     throttled_since_s: float | None = None
@@ -170,8 +172,13 @@ class Context:
         """Whether no further row may be sent."""
         return self.stop is not None
 
-    def request_stop(self, stop: Stop, message: str = "") -> None:
+    def request_stop(
+        self, stop: Stop, message: str = "", *, withdraw: bool = False
+    ) -> None:
         """Stop feeding; the first reason stays, unless a graver one comes."""
+        if withdraw and not self.withdraw:
+            self.withdraw = True
+            self.stopped_s = self.clock.monotonic()
         if self.stop is None or _GRAVITY.index(stop) < _GRAVITY.index(self.stop):
             self.stop, self.stop_message = stop, message
             self.stopped_s = self.clock.monotonic()

@@ -20,6 +20,7 @@ from batch_reenroll.campaign.nouns import (
     StoreType,
 )
 from batch_reenroll.campaign.rows import Move, Row
+from batch_reenroll.campaign.verdict import StopRequest
 
 
 class Clock(Protocol):
@@ -64,8 +65,8 @@ class Ledger(Protocol):
         """Return rows that were with Command, or being verified, at the last write."""
         ...
 
-    async def stop_requested(self) -> bool:
-        """Return whether a person asked for an orderly stop from another process."""
+    async def stop_requested(self) -> StopRequest | None:
+        """Return the stop that a person asked for from another process, or None."""
         ...
 
 

@@ -49,6 +49,7 @@ class Run:
         standing: Rows by state as the ledger has them.
         drain: A stop asked for by a person follows rows in flight to their end,
             within the grace time, and not only lost answers.
+        withdraw: Send nothing: only take back the jobs that no orchestrator has begun.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Run:
         roll: Callable[[], float],
         standing: Mapping[State, int],
         drain: bool = False,
+        withdraw: bool = False,
     ) -> None:
         self._drain = drain
+        self._withdraw = withdraw
         self._ctx = Context(
             settings=settings,
             command=command,
@@ -104,6 +107,9 @@ class Run:
         try:
             await self._take_up()
             if await self._tracker.first_look():
+                if self._withdraw:
+                    message = "stopped to take its waiting jobs back"
+                    ctx.request_stop(Stop.OPERATOR, message, withdraw=True)
                 await self._work()
         except BaseExceptionGroup as group:
             refused = group.subgroup(LedgerError)
@@ -176,11 +182,23 @@ class Run:
             change = ctx.change
             timeout_s = None
             if ctx.stop is not None and ctx.stop is not Stop.BUDGET:
-                left_s = ctx.stopped_s + ctx.settings.grace_s - ctx.clock.monotonic()
+                left_s = ctx.stopped_s + self._grace_s() - ctx.clock.monotonic()
                 if left_s <= 0 or self._is_settled(ctx.stop):
                     return
                 timeout_s = left_s
             await happens(change, timeout_s)
+
+    def _grace_s(self) -> float:
+        """Return how long a stop may take.
+
+        A job is only taken back, and only seen to be gone, in a look begun a settle
+        time after what came before; each may have to wait for the next look.
+        """
+        settings = self._ctx.settings
+        if not self._ctx.withdraw:
+            return settings.grace_s
+        looks_s = 2 * settings.settle_s + 3 * settings.poll_interval_s
+        return settings.grace_s + looks_s
 
     def _is_settled(self, stop: Stop) -> bool:
         """Return whether nothing is left that a stop should wait for."""
@@ -189,6 +207,8 @@ class Run:
             if self._drain:
                 return False
             open_states.add(State.IN_DOUBT)
+            if self._ctx.withdraw:
+                open_states |= {State.SUBMITTED, State.QUEUED, State.WITHDRAWING}
         return not any(t.row.state in open_states for t in self._ctx.rows.values())
 
     async def _close_lanes(self) -> None:

@@ -19,7 +19,7 @@ from batch_reenroll.campaign.correlate import Timing, decide
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import ScheduledJob
 from batch_reenroll.campaign.pace import backoff_s
-from batch_reenroll.campaign.verdict import Stop
+from batch_reenroll.campaign.verdict import Stop, StopRequest
 from batch_reenroll.errors import (
     CommandError,
     ContractViolation,
@@ -69,14 +69,20 @@ class Tracker:
         ctx = self.ctx
         while not ctx.is_done:
             began_s = ctx.clock.monotonic()
-            if await ctx.ledger.stop_requested():
-                ctx.request_stop(Stop.OPERATOR, "stopped by an operator")
+            await self._heed_stop()
             if await self._try_look():
                 await self._move_rows()
                 until_s = began_s + ctx.settings.poll_interval_s
                 await self._sleep_until(until_s)
             else:
                 await self._rest()
+
+    async def _heed_stop(self) -> None:
+        wish = await self.ctx.ledger.stop_requested()
+        if wish is not None:
+            withdraw = wish is StopRequest.WITHDRAW
+            message = "stopped by an operator"
+            self.ctx.request_stop(Stop.OPERATOR, message, withdraw=withdraw)
 
     async def _sleep_until(self, until_s: float) -> None:
         """Sleep until then, or until nothing is left to follow."""
@@ -127,17 +133,17 @@ class Tracker:
         ctx.board.forget_ends(began_s - ctx.settings.verify_timeout_s)
 
     async def _withdraw(self) -> None:
-        """Take back the jobs of retried rows that still wait."""
+        """Ask Command to drop the jobs of rows that are being withdrawn."""
         ctx = self.ctx
         waiting = [
             tracked
             for tracked in ctx.with_command()
-            if tracked.row.state is State.WITHDRAWING and not tracked.withdrawn
+            if tracked.row.state is State.WITHDRAWING and not tracked.unscheduled
         ]
         for group in _batches([t.row.job_id or "" for t in waiting]):
             await ctx.command.unschedule(group)
         for tracked in waiting:
-            tracked.withdrawn = True
+            tracked.unscheduled = True
             tracked.answered_s = ctx.clock.monotonic()
 
     async def _read(self, fetch: Callable[[], Awaitable[T]]) -> T:
@@ -255,7 +261,9 @@ class Tracker:
                 rivals_until_s=tracked.rivals_until_s,
                 running_s=tracked.running_s,
             )
-            decision = decide(tracked.row, ctx.board, timing, ctx.settings)
+            decision = decide(
+                tracked.row, ctx.board, timing, ctx.settings, withdraw=ctx.withdraw
+            )
             if decision is not None:
                 moves.append(ctx.advance(tracked, decision))
         if moves:

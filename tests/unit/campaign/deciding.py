@@ -44,6 +44,7 @@ class Case:
     seen_s: float = ANSWERED_S + 1
     running_s: float | None = None
     settings: RunSettings = field(default=SETTINGS)
+    withdraw: bool = False
 
 
 def decided(case: Case) -> Decision | None:
@@ -58,7 +59,7 @@ def decided(case: Case) -> Decision | None:
         rivals_until_s=ANSWERED_S + SETTLE_S,
         running_s=case.running_s,
     )
-    return decide(case.row, board, timing, case.settings)
+    return decide(case.row, board, timing, case.settings, withdraw=case.withdraw)
 
 
 def decision(case: Case) -> Decision:

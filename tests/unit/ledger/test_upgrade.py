@@ -1,0 +1,97 @@
+"""A ledger of an earlier version is brought up to this one, whole or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from unit.ledger.books import NOW, assert_sound, campaign, move, rows, take
+
+from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.errors import LedgerError
+from batch_reenroll.ledger import SqliteLedger, opening
+from batch_reenroll.ledger.intake import genesis, insert_campaign, insert_rows
+from batch_reenroll.ledger.journal import JournalTail
+from batch_reenroll.ledger.schema import SCHEMA_VERSION
+
+S = State
+
+#: The tables of every earlier version, as that version made them.
+_SCHEMAS = Path(__file__).parents[2] / "data" / "ledger"
+
+
+def pragma(path: Path, name: str) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def test_a_campaign_in_progress_goes_on_after_an_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "first.db"
+    _first_schema(path)
+    with SqliteLedger(path) as ledger:
+        number = ledger.number("q4")
+        take(ledger, number, 1, S.QUEUED)
+        assert ledger.stop_requested(number) is None
+        for origin, target in ((S.QUEUED, S.WITHDRAWING), (S.WITHDRAWING, S.CANCELLED)):
+            assert ledger.apply(number, [move(1, origin, target)]) == [None]
+        assert_sound(ledger)
+    assert pragma(path, "user_version") == SCHEMA_VERSION
+
+
+def test_an_upgraded_ledger_is_as_a_new_one(tmp_path: Path) -> None:
+    _first_schema(tmp_path / "first.db")
+    for name in ("first.db", "new.db"):
+        SqliteLedger(tmp_path / name).close()
+    assert _shape(tmp_path / "first.db") == _shape(tmp_path / "new.db")
+
+
+def test_nothing_is_upgraded_by_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "first.db"
+    _first_schema(path)
+    before = _shape(path)
+    broken = {1: "ALTER TABLE campaign ADD COLUMN more TEXT;\nDROP TABLE nowhere;\n"}
+    monkeypatch.setattr(opening, "UPGRADES", broken)
+    with pytest.raises(LedgerError):
+        SqliteLedger(path)
+    assert _shape(path) == before
+    assert pragma(path, "user_version") == 1
+
+
+def _first_schema(path: Path) -> None:
+    """Make a ledger as the first version made it, with a campaign of two rows."""
+    script = _SCHEMAS.joinpath("schema-1.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+        begun = replace(campaign(), manifest_sha256="a" * 64, plan_sha256="b" * 64)
+        number = insert_campaign(connection, begun)
+        insert_rows(connection, number, begun, rows(2), NOW)
+        tail = JournalTail(connection, number)
+        tail.add_event("campaign_created", NOW, genesis(begun, 2))
+        tail.save()
+        connection.commit()
+
+
+def _shape(path: Path) -> set[tuple[str, ...]]:
+    """Return every table's columns, every index and trigger, and the life cycle."""
+    with closing(sqlite3.connect(path)) as connection:
+        names = [
+            name
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table'"
+            )
+        ]
+        columns = {
+            ("column", name, *map(str, column[1:]))
+            for name in names
+            for column in connection.execute(f"PRAGMA table_info({name})")
+        }
+        others = connection.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE type <> 'table'"
+        )
+        moves = connection.execute("SELECT 'move', origin, target FROM legal_move")
+        return columns | {tuple(map(str, row)) for row in (*others, *moves)}
