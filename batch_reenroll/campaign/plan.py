@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from batch_reenroll.campaign.nouns import (
     Orchestrator,
@@ -36,18 +36,26 @@ class Wish:
     enrollment_pattern_id: int | None
 
 
+def wish_of(request: ReenrollmentRequest) -> Wish:
+    """Return the wish that a resolved request stands for."""
+    said = {f.name: getattr(request, f.name) for f in fields(request)}
+    return Wish(**said, client_machine=None, store_path=None, store_type=None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Whether one row can run. ``reason`` is None where it can.
 
     ``request`` is complete where the store was found; otherwise it holds what the row
-    said, with empty GUIDs for what it did not.
+    said, with empty GUIDs for what it did not. The texts are Command's own, "" where
+    the store was not found.
     """
 
     request: ReenrollmentRequest
     reason: Reason | None = None
     message: str = ""
-    store: Store | None = None
+    client_machine: str = ""
+    store_path: str = ""
     orchestrator: str = ""
     store_type: str = ""
     capability: str = ""
@@ -114,7 +122,8 @@ def resolve(wish: Wish, directory: Directory) -> Verdict:
         request=_request(wish, store.store_id, agent_id),
         reason=reason,
         message=message,
-        store=store,
+        client_machine=store.client_machine,
+        store_path=store.store_path,
         orchestrator=agent.client_machine if agent else "",
         store_type=kind.short_name if kind else str(store.store_type),
         capability=kind.capability if kind else "",

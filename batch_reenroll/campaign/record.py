@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import ReenrollmentRequest
@@ -68,7 +66,8 @@ class Campaign:
 class PlannedRow:
     """A manifest row with its verdict, as it enters the ledger.
 
-    ``verdict.reason`` set means that the row ends ``skipped`` at once.
+    ``verdict.reason`` set means that the row ends ``skipped`` at once. ``deadline`` is
+    RFC 3339 UTC.
     """
 
     row_no: int
@@ -78,31 +77,9 @@ class PlannedRow:
     skipped: State | None = None
     current_thumbprint: str | None = None
     wave: str | None = None
-    owner: str | None = None
-    ticket: str | None = None
     deadline: str | None = None
 
     @property
     def request(self) -> ReenrollmentRequest:
         """What will be POSTed."""
         return self.verdict.request
-
-    def digest_line(self) -> dict[str, Any]:
-        """Return what the plan's digest covers of this row."""
-        request = self.request
-        return {
-            "row": self.row_no,
-            "row_id": self.row_id,
-            "store": request.keystore_id,
-            "orchestrator": request.agent_guid,
-            "alias": request.alias,
-            "subject": request.subject_name,
-            "ca": request.certificate_authority,
-            "template": request.certificate_template,
-            # As text: values may be numbers, for which canonical JSON is not defined.
-            "properties": json.dumps(dict(request.job_properties), sort_keys=True),
-            "sans": json.dumps(request.sans, sort_keys=True),
-            "pattern": request.enrollment_pattern_id,
-            "skipped": str(self.skipped) if self.skipped else None,
-            "reason": str(self.verdict.reason) if self.verdict.reason else None,
-        }

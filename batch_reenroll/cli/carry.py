@@ -21,9 +21,9 @@ from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop, exit_code
 from batch_reenroll.cli.console import Console
-from batch_reenroll.cli.planning import operator
 from batch_reenroll.cli.progress import Progress, show
 from batch_reenroll.cli.reporting import outcomes, write_report
+from batch_reenroll.cli.source import operator
 from batch_reenroll.command import CommandClient
 from batch_reenroll.errors import LedgerError, UsageError
 from batch_reenroll.ledger import CampaignLedger, SqliteLedger, campaign_lock

@@ -27,9 +27,11 @@ from batch_reenroll.cli.options import (
     ledger_option,
     reports_option,
 )
-from batch_reenroll.cli.planning import Choice, validated, write_campaign
+from batch_reenroll.cli.plan import look, show_plan
+from batch_reenroll.cli.planning import Choice, write_campaign
 from batch_reenroll.cli.reporting import is_unfinished, rows_of
-from batch_reenroll.cli.run import Order, campaign_of, plan, say_outcome, show_plan
+from batch_reenroll.cli.run import say_outcome
+from batch_reenroll.cli.source import ManifestSource, validated
 from batch_reenroll.command import BasicAuth, Connection, Secret
 from batch_reenroll.errors import UsageError
 from batch_reenroll.ledger import SqliteLedger
@@ -183,20 +185,23 @@ class Stage:
             self.manifest.write_text(_MANIFEST, encoding="utf-8")
             write_rows(self.directory / "stores.csv", server)
             connection = _connection(server)
-            order = self._order()
+            now_utc = datetime.now(UTC)
+            source = ManifestSource(
+                self.manifest,
+                validated(self.manifest),
+                settings=_SETTINGS,
+                command_url=connection.base_url,
+                now_utc=now_utc,
+            )
             console.info(f"manifest: {self.manifest}")
             with SqliteLedger(ledger_path(self.ledger_url)) as ledger:
                 taken = ledger.open_stores(connection.base_url)
-                planner = await plan(order, way_to(connection, console), taken=taken)
+                way = way_to(connection, console)
+                planner = await look(Choice(), way, taken=taken)
                 campaign = write_campaign(
-                    ledger,
-                    campaign_of(order, connection),
-                    planner,
-                    order.path,
-                    expected_sha256=order.checked.sha256,
-                    now_utc=datetime.now(UTC),
+                    ledger, source, planner, campaign_id=None, now_utc=now_utc
                 )
-                show_plan(planner, order, connection, console)
+                show_plan(planner, source, console)
                 port = int(server.url.rpartition(":")[2])
                 self._remember(replace(script, port=port), campaign.campaign_id)
                 return await self._carry(ledger, campaign.campaign_id, connection)
@@ -245,19 +250,6 @@ class Stage:
             f"would exit with {outcome.exit_code}, because some rows did not end well"
         )
         return 0
-
-    def _order(self) -> Order:
-        return Order(
-            path=self.manifest,
-            checked=validated(self.manifest),
-            settings=_SETTINGS,
-            choice=Choice(),
-            campaign_id=None,
-            yes=True,
-            dry_run=False,
-            ledger_url=self.ledger_url,
-            reports=self.reports,
-        )
 
     def _clear(self) -> None:
         """Make the folder anew; never remove one that is not a demo's."""

@@ -29,7 +29,8 @@ from batch_reenroll.errors import ReenrollError
 #: Verb → module and function. The text is what ``--help`` lists, in this order.
 _VERBS: dict[str, tuple[str, str]] = {
     "validate": ("batch_reenroll.cli.validate:validate", "Check a manifest, offline."),
-    "run": ("batch_reenroll.cli.run:run", "Carry a manifest out."),
+    "plan": ("batch_reenroll.cli.plan:plan", "Say which rows can run; GET only."),
+    "run": ("batch_reenroll.cli.run:run", "Carry a manifest or a plan out."),
     "resume": ("batch_reenroll.cli.run:resume", "Go on after any stop."),
     "retry": ("batch_reenroll.cli.retry:retry", "A new attempt for rows that ended."),
     "stop": ("batch_reenroll.cli.retry:stop", "Stop a running campaign in good order."),
@@ -41,7 +42,7 @@ _VERBS: dict[str, tuple[str, str]] = {
 }
 
 #: Names that later versions will use: refused with a word, never guessed at.
-_RESERVED = ("discover", "plan", "evidence", "worker", "ledger")
+_RESERVED = ("discover", "evidence", "worker", "ledger")
 
 _INTERRUPTED = 130
 

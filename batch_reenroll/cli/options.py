@@ -184,6 +184,12 @@ _PACING: tuple[tuple[str, str, Any, str], ...] = (
         "Proof asked for [default: inventory].",
     ),
     ("--verify-timeout", "verify_timeout_s", _SECONDS, "For the inventory to follow."),
+    (
+        "--unreachable-timeout",
+        "unreachable_timeout_s",
+        _SECONDS,
+        "For a Command that is away to come back; then exit 9.",
+    ),
 )
 
 

@@ -1,32 +1,30 @@
-"""From a manifest to a campaign in the ledger: read, resolve, ask, write."""
+"""Every row's verdict against what Command showed, and what the plan comes to."""
 
 from __future__ import annotations
 
-import getpass
-import hashlib
-import re
-import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 
-from batch_reenroll import __version__
 from batch_reenroll.campaign.board import JobBoard
 from batch_reenroll.campaign.lifecycle import State
-from batch_reenroll.campaign.plan import Directory, Verdict, Wish, resolve
+from batch_reenroll.campaign.plan import (
+    Directory,
+    Verdict,
+    Wish,
+    resolve,
+    wish_of,
+)
+from batch_reenroll.campaign.planfile import PlanDigest, digested
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.rows import Row
-from batch_reenroll.campaign.settings import RunSettings
-from batch_reenroll.cli.files import opener_for
-from batch_reenroll.errors import ManifestRejected, PlanRefused, UsageError
+from batch_reenroll.cli.source import Source, named
+from batch_reenroll.errors import PlanRefused, UsageError
 from batch_reenroll.ledger import SqliteLedger
-from batch_reenroll.manifest import Manifest, ManifestRow, open_manifest
-from batch_reenroll.text import canonical_json, rfc3339
+from batch_reenroll.manifest import Manifest, ManifestRow
 
-_CAMPAIGN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _WISHES = tuple(f.name for f in fields(Wish))
 
 
@@ -64,32 +62,35 @@ class Planner:
     reasons: Counter[Reason] = field(default_factory=Counter)
     digest: str = ""
 
-    def planned(self, manifest: Manifest) -> Iterator[PlannedRow]:
-        """Yield every row with its verdict, and count.
+    def all_of(self, source: Source) -> Iterator[PlannedRow]:
+        """Yield every row of ``source`` with its verdict, and count.
 
         Raises:
-            ManifestRejected: After the last row, when any had a fault.
+            ReenrollError: As the source says.
             UsageError: After the last row, when none is in the wave asked for.
         """
         self.counts.clear()
         self.reasons.clear()
-        sha256 = hashlib.sha256()
+        digest = PlanDigest()
         in_wave = 0
-        for wish in manifest.rows():
-            row = self._planned(wish)
+        rows = source.rows(self)
+        for row in rows if source.sha256 else digested(source.draft, rows, digest):
             in_wave += row.wave == self.choice.only_wave
             self.counts[row.skipped or State.PENDING] += 1
             if row.verdict.reason is not None:
                 self.reasons[row.verdict.reason] += 1
-            sha256.update(canonical_json(row.digest_line()).encode() + b"\n")
             yield row
-        if manifest.problems:
-            raise ManifestRejected(manifest.problems)
         wave = self.choice.only_wave
         if wave is not None and not in_wave:
-            message = f"--only-wave {wave!r}: no row of {manifest.name} is in it"
+            name = source.draft.manifest_name
+            message = f"--only-wave {wave!r}: no row of {name} is in it"
             raise UsageError(message, hint="rows name their wave in the column Wave")
-        self.digest = sha256.hexdigest()
+        self.digest = source.sha256 or digest.hexdigest()
+
+    def count(self, source: Source) -> None:
+        """Give every row its verdict once, to know the numbers."""
+        for _ in self.all_of(source):
+            pass
 
     def refuse_hopeless(self) -> None:
         """Raise :class:`PlanRefused` when no row can run, or any cannot if strict.
@@ -108,29 +109,44 @@ class Planner:
             message = f"the plan is refused: {which} ({blocked} cannot)"
             raise PlanRefused(message, hint=causes)
 
-    def _planned(self, row: ManifestRow) -> PlannedRow:
+    def planned(self, row: ManifestRow) -> PlannedRow:
+        """Return a manifest's row with its verdict."""
         wish = Wish(**{name: getattr(row, name) for name in _WISHES})
         verdict = resolve(wish, self.directory)
-        skipped = None
-        if verdict.reason is None:
-            skipped, verdict = self._excluded(row, verdict)
-        else:
-            skipped = State.SKIPPED_PREFLIGHT
-        return PlannedRow(
-            row_no=row.row_no,
-            row_id=row.row_id,
-            cells=row.cells,
-            verdict=verdict,
-            skipped=skipped,
-            current_thumbprint=row.current_thumbprint,
-            wave=row.wave,
+        return self._judged(
+            PlannedRow(
+                row_no=row.row_no,
+                row_id=row.row_id,
+                cells=row.cells,
+                verdict=verdict,
+                current_thumbprint=row.current_thumbprint,
+                wave=row.wave,
+            )
         )
 
+    def rechecked(self, row: PlannedRow) -> PlannedRow:
+        """Return a plan's row with its verdict as it is now.
+
+        What the plan skips stays skipped; what may go must still be able to, as the
+        plan says: the store at the same orchestrator, and the request unchanged.
+        """
+        if row.skipped is not None:
+            return row
+        verdict = resolve(wish_of(row.request), self.directory)
+        now = replace(verdict, request=row.request)
+        return self._judged(replace(row, verdict=now))
+
+    def _judged(self, row: PlannedRow) -> PlannedRow:
+        if row.verdict.reason is not None:
+            return replace(row, skipped=State.SKIPPED_PREFLIGHT)
+        skipped, verdict = self._excluded(row.wave, row.verdict)
+        return replace(row, skipped=skipped, verdict=verdict)
+
     def _excluded(
-        self, row: ManifestRow, verdict: Verdict
+        self, wave: str | None, verdict: Verdict
     ) -> tuple[State | None, Verdict]:
         choice, reason, message = self.choice, None, ""
-        if choice.only_wave is not None and row.wave != choice.only_wave:
+        if choice.only_wave is not None and wave != choice.only_wave:
             reason = Reason.EXCLUDED_BY_WAVE
             message = f"the row is not in wave {choice.only_wave}"
         elif choice.limit is not None and self.counts[State.PENDING] >= choice.limit:
@@ -157,54 +173,21 @@ class Planner:
 
 
 def _because(verdict: Verdict, reason: Reason, message: str) -> Verdict:
-    return Verdict(
-        request=verdict.request,
-        reason=reason,
-        message=message,
-        store=verdict.store,
-        orchestrator=verdict.orchestrator,
-        store_type=verdict.store_type,
-        capability=verdict.capability,
-        place_unique=verdict.place_unique,
-    )
+    return replace(verdict, reason=reason, message=message)
 
 
 def _as_row(verdict: Verdict) -> Row:
-    store = verdict.store
     return Row(
         row_no=1,
         row_id="",
         state=State.PENDING,
         request=verdict.request,
         orchestrator=verdict.orchestrator,
-        client_machine=store.client_machine if store else "",
-        store_path=store.store_path if store else "",
+        client_machine=verdict.client_machine,
+        store_path=verdict.store_path,
         capability=verdict.capability,
         place_unique=verdict.place_unique,
     )
-
-
-def opened(path: Path) -> Manifest:
-    """Open a manifest file.
-
-    Raises:
-        ManifestRejected: Its header or the file itself has faults.
-    """
-    return open_manifest(path, opener_for(path))
-
-
-def validated(path: Path) -> Manifest:
-    """Read a manifest to its end; return it, exhausted and without fault.
-
-    Raises:
-        ManifestRejected: With every fault.
-    """
-    manifest = opened(path)
-    for _ in manifest.rows():
-        pass
-    if manifest.problems:
-        raise ManifestRejected(manifest.problems)
-    return manifest
 
 
 def refuse_unsupported(manifest: Manifest) -> None:
@@ -228,89 +211,32 @@ def refuse_unsupported(manifest: Manifest) -> None:
         raise PlanRefused(message, code="not_supported_yet", hint=hint)
 
 
-def new_campaign(
-    manifest: Manifest,
-    path: Path,
-    *,
-    campaign_id: str | None,
-    command_url: str,
-    settings: RunSettings,
-    now_utc: datetime,
-) -> Campaign:
-    """Return the campaign that is about to be written.
-
-    Raises:
-        UsageError: ``campaign_id`` cannot name a folder.
-    """
-    if campaign_id is not None and not _CAMPAIGN_ID.fullmatch(campaign_id):
-        message = f"--campaign {campaign_id!r} is no campaign id"
-        hint = "up to 100 letters, digits, '.', '_' and '-', a letter or digit first"
-        raise UsageError(message, hint=hint)
-    block = manifest.header.campaign
-    name = re.sub(r"[^A-Za-z0-9]+", "-", block.name or path.stem).strip("-").lower()
-    stamp = now_utc.astimezone(UTC).strftime("%Y%m%d-%H%M%S")
-    return Campaign(
-        campaign_id=campaign_id or f"{name[:60] or 'campaign'}-{stamp}",
-        command_url=command_url,
-        purpose={
-            "name": block.name,
-            "reason": block.reason,
-            "ticket": block.ticket,
-            "requested_by": block.requested_by,
-            "approved_by": block.approved_by,
-            "owner": block.owner,
-            "deadline": rfc3339(block.deadline) if block.deadline else "",
-        },
-        columns=manifest.columns,
-        defaults=manifest.header.default_cells(),
-        manifest_name=manifest.name,
-        manifest_path=str(path.resolve()),
-        settings=settings,
-        operator=operator(),
-        host=socket.gethostname(),
-        tool_version=__version__,
-        created_at=rfc3339(now_utc),
-    )
-
-
-def operator() -> str:
-    """Return the name of the account that runs this process."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
 def write_campaign(
     ledger: SqliteLedger,
-    campaign: Campaign,
+    source: Source,
     planner: Planner,
-    path: Path,
     *,
-    expected_sha256: str,
+    campaign_id: str | None,
     now_utc: datetime,
 ) -> Campaign:
-    """Resolve the manifest's rows once more and write the campaign, or nothing.
+    """Give every row its verdict once more and write the campaign, or nothing.
 
     Raises:
         ManifestRejected, PlanRefused: As the rows say now.
-        UsageError: The manifest changed since it was validated.
+        UsageError: The file changed meanwhile, or ``campaign_id`` is no good.
     """
-    manifest = opened(path)
-    campaign = replace(campaign, requests=planner.requests)
+    draft = source.draft
+    campaign = named(draft, campaign_id, now_utc)
 
     def confirm(_: int) -> None:
-        if manifest.sha256 != expected_sha256:
-            message = f"{manifest.name} changed while it was being planned"
-            raise UsageError(message, hint="run the command again")
         planner.refuse_hopeless()
 
     def digests() -> tuple[str, str]:
-        return manifest.sha256, planner.digest
+        return draft.manifest_sha256, planner.digest
 
     return ledger.create(
-        campaign,
-        planner.planned(manifest),
+        replace(campaign, requests=planner.requests),
+        planner.all_of(source),
         at=now_utc,
         digests=digests,
         confirm=confirm,

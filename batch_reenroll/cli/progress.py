@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections import deque
@@ -25,6 +26,12 @@ _FLIGHT = (
 
 #: How often a line is written where nothing can be redrawn.
 _LINE_EVERY_S = 10.0
+
+#: How often it is looked there whether Command has gone away or come back.
+_LOOK_EVERY_S = 0.5
+
+#: A shorter absence is not worth a word: one lost connection among thousands.
+_AWAY_AFTER_S = 1.0
 
 _REDRAW_EVERY_S = 0.25
 
@@ -118,12 +125,54 @@ def duration(seconds: float) -> str:
 async def show(progress: Progress, console: Console) -> None:
     """Show progress until cancelled: redrawn on a terminal, as lines elsewhere."""
     if console.is_live:
-        await _draw(progress)
-    elif not console.quiet:
-        while True:
-            await asyncio.sleep(_LINE_EVERY_S)
-            facts = progress.facts()
+        # A terminal that goes away must not end the campaign.
+        with contextlib.suppress(OSError):
+            await _draw(progress)
+    else:
+        await _lines(progress, console)
+
+
+async def _lines(progress: Progress, console: Console) -> None:
+    began_s = time.monotonic()
+    absence = Absence()
+    n_lines = 0
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        facts, now_s = progress.facts(), time.monotonic()
+        told = absence.told(facts["away"], now_s)
+        if told:
+            console.warn(told)
+        if now_s - began_s >= (n_lines + 1) * _LINE_EVERY_S:
+            n_lines += 1
             console.info(f"progress: {line(facts)}", **_loggable(facts))
+
+
+class Absence:
+    """Says once when Command has gone away, and once when it is back."""
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+        self._is_told = False
+
+    def told(self, cause: str, now_s: float) -> str:
+        """Return what a person must be told now, or an empty string.
+
+        Args:
+            cause: Why Command cannot be used, or empty while it can.
+            now_s: Now, monotonic seconds.
+        """
+        if not cause:
+            since_s, was_told = self._since_s, self._is_told
+            self._since_s, self._is_told = None, False
+            if was_told and since_s is not None:
+                return f"Command answers again, after {duration(now_s - since_s)}"
+            return ""
+        if self._since_s is None:
+            self._since_s = now_s
+        if self._is_told or now_s - self._since_s < _AWAY_AFTER_S:
+            return ""
+        self._is_told = True
+        return f"WAITING, Command does not answer: {cause}"
 
 
 def _loggable(facts: Mapping[str, Any]) -> dict[str, Any]:

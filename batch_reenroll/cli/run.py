@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +13,6 @@ from typing import Any
 import click
 
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
-from batch_reenroll.campaign.reasons import EXPLANATIONS
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop, exit_code
@@ -32,34 +29,32 @@ from batch_reenroll.cli.options import (
     pacing_options,
     reports_option,
 )
-from batch_reenroll.cli.planning import (
-    Choice,
-    Planner,
-    new_campaign,
-    opened,
-    refuse_unsupported,
-    validated,
-    write_campaign,
+from batch_reenroll.cli.plan import (
+    choice_from,
+    choice_options,
+    look,
+    manifest_source,
+    show_plan,
 )
+from batch_reenroll.cli.planning import Choice, write_campaign
+from batch_reenroll.cli.question import ask
 from batch_reenroll.cli.reporting import is_unfinished, outcomes, resume_command
-from batch_reenroll.cli.streams import ReaderGone, write_err
+from batch_reenroll.cli.source import PlanSource, Source
+from batch_reenroll.cli.streams import ReaderGone
 from batch_reenroll.command import Connection
-from batch_reenroll.errors import UsageError
+from batch_reenroll.errors import PlanRefused, UsageError
 from batch_reenroll.ledger import SqliteLedger
-from batch_reenroll.manifest import Manifest
-from batch_reenroll.runner import read_board, read_directory
 
 
 @click.command()
-@click.argument("manifest", type=click.Path(path_type=Path))
+@click.argument("manifest", type=click.Path(path_type=Path), metavar="MANIFEST|PLAN")
 @click.option("--campaign", "campaign_id", metavar="ID", help="Name the campaign.")
 @click.option("--yes", is_flag=True, help="Do not ask before submitting.")
 @click.option("--dry-run", is_flag=True, help="GET only; 0 when the plan would run.")
-@click.option("--strict", is_flag=True, help="Refuse when any row cannot run.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), help="Submit this many rows at most."
+    "--accept-stale", is_flag=True, help="Carry a stale PLAN out all the same."
 )
-@click.option("--only-wave", metavar="NAME", help="Only rows of this wave.")
+@choice_options
 @click.option("--until-window-end", is_flag=True, help="Stop at the window's end.")
 @pacing_options
 @connection_options
@@ -67,26 +62,26 @@ from batch_reenroll.runner import read_board, read_directory
 @reports_option
 @console_options
 def run(manifest: Path, **values: Any) -> int:
-    """Plan MANIFEST against the configured Command, then carry it out.
+    """Carry MANIFEST out, planned first; or a PLAN.json of the verb plan, as it is.
 
     Shows the plan and asks; --yes goes ahead. Exit codes: see README.md.
     """
     console = console_from(values)
     flags = pacing_from(values)
-    checked = validated(manifest)
+    source: Source
     if manifest.suffix.casefold() == ".json":
-        raise UsageError(f"{manifest}: this version carries out manifests, not plans")
-    refuse_unsupported(checked)
-    connection = required_connection(values)
+        source = PlanSource(manifest)
+        check_fresh(source, console, accept_stale=values["accept_stale"])
+        connection = required_connection(values)
+        check_same_command(source.draft, connection)
+        source.draft = replace(
+            source.draft, settings=replace(source.draft.settings, **flags)
+        )
+    else:
+        source, connection = manifest_source(manifest, flags, values)
     order = Order(
-        path=manifest,
-        checked=checked,
-        settings=settings_for(checked, flags),
-        choice=Choice(
-            limit=values["limit"],
-            only_wave=values["only_wave"],
-            strict=values["strict"],
-        ),
+        source=source,
+        choice=choice_from(values),
         campaign_id=values["campaign_id"],
         yes=values["yes"],
         dry_run=values["dry_run"],
@@ -100,9 +95,7 @@ def run(manifest: Path, **values: Any) -> int:
 class Order:
     """What ``run`` was asked to do."""
 
-    path: Path
-    checked: Manifest
-    settings: RunSettings
+    source: Source
     choice: Choice
     campaign_id: str | None
     yes: bool
@@ -110,68 +103,77 @@ class Order:
     ledger_url: str
     reports: Path
 
+    @property
+    def settings(self) -> RunSettings:
+        """Pace, limits and times."""
+        return self.source.draft.settings
 
-def settings_for(manifest: Manifest, flags: dict[str, Any]) -> RunSettings:
-    """Return the settings: flag over manifest over default."""
-    pace, budget = manifest.header.pace, manifest.header.budget
-    said = {
-        "rate_per_s": pace.max_per_second,
-        "max_in_flight": pace.max_in_flight,
-        "per_orchestrator": pace.per_orchestrator,
-        "budget_limit": str(budget.max_failures) if budget.max_failures else None,
-        "budget_min_rows": budget.min_rows,
-    }
-    given = {name: value for name, value in said.items() if value is not None}
-    return replace(RunSettings(), **{**given, **flags})
+
+def check_fresh(source: PlanSource, console: Console, *, accept_stale: bool) -> None:
+    """Refuse a plan that is stale, or warn.
+
+    Raises:
+        PlanRefused: It is, and nobody said to go on all the same.
+    """
+    why = source.stale_because(datetime.now(UTC))
+    if why is None:
+        if source.manifest_is_gone:
+            gone = source.draft.manifest_path
+            console.warn(
+                f"the plan's manifest is gone: {gone}; going by the plan alone"
+            )
+        return
+    if not accept_stale:
+        hint = "make the plan again, or add --accept-stale"
+        raise PlanRefused(f"the plan is stale: {why}", code="plan_stale", hint=hint)
+    console.warn(f"the plan is stale: {why}; carried out as told (--accept-stale)")
+
+
+def check_same_command(draft: Campaign, connection: Connection) -> None:
+    """Raise :class:`UsageError` where the plan was made for another Command."""
+    if draft.command_url != connection.base_url:
+        message = (
+            f"the plan is for {draft.command_url}, "
+            f"but {connection.base_url} is configured"
+        )
+        raise UsageError(message, hint="choose its Command with --profile")
 
 
 async def start(order: Order, connection: Connection, console: Console) -> int:
     """Plan, ask, write the campaign, carry it out; return the exit code."""
     way = way_to(connection, console)
     if order.dry_run:
-        planner = await plan(order, way, taken=frozenset())
-        count(planner, order.path)
-        show_plan(planner, order, connection, console)
+        planner = await look(order.choice, way, taken=frozenset())
+        planner.count(order.source)
+        with contextlib.suppress(ReaderGone):
+            show_plan(planner, order.source, console, as_data=True)
         planner.refuse_hopeless()
         return 0
     with SqliteLedger(ledger_path(order.ledger_url)) as ledger:
         taken = ledger.open_stores(connection.base_url)
-        planner = await plan(order, way, taken=taken)
+        planner = await look(order.choice, way, taken=taken)
         if not order.yes:
-            count(planner, order.path)
-            show_plan(planner, order, connection, console)
+            planner.count(order.source)
+            show_plan(planner, order.source, console)
             planner.refuse_hopeless()
-            if not ask(planner):
+            if not ask(planner.counts[State.PENDING]):
                 console.info("nothing was sent")
                 return exit_code({}, verify=True, stop=Stop.OPERATOR)
         campaign = write_campaign(
             ledger,
-            campaign_of(order, connection),
+            order.source,
             planner,
-            order.path,
-            expected_sha256=order.checked.sha256,
+            campaign_id=order.campaign_id,
             now_utc=datetime.now(UTC),
         )
         if order.yes:
-            show_plan(planner, order, connection, console)
+            show_plan(planner, order.source, console)
         console.info(
             f"campaign {campaign.campaign_id}: {planner.counts[State.PENDING]} rows "
             f"to submit to {connection.base_url}",
             campaign=campaign.campaign_id,
         )
         return await finish(order, ledger, campaign, way, console)
-
-
-def campaign_of(order: Order, connection: Connection) -> Campaign:
-    """Return the campaign that the order asks for."""
-    return new_campaign(
-        order.checked,
-        order.path,
-        campaign_id=order.campaign_id,
-        command_url=connection.base_url,
-        settings=order.settings,
-        now_utc=datetime.now(UTC),
-    )
 
 
 async def finish(
@@ -194,90 +196,6 @@ async def finish(
     outcome = await carry(errand)
     say_outcome(outcome, console, resume=errand.resume)
     return outcome.exit_code
-
-
-async def plan(order: Order, way: Connect, *, taken: frozenset[str]) -> Planner:
-    """Read what the plan needs of Command: GET only."""
-    async with way() as client:
-        return Planner(
-            directory=await read_directory(client),
-            board=await read_board(client),
-            taken=taken,
-            choice=order.choice,
-            requests=dict(client.requests),
-        )
-
-
-def count(planner: Planner, path: Path) -> None:
-    """Resolve every row once, to know the numbers."""
-    for _ in planner.planned(opened(path)):
-        pass
-
-
-def show_plan(
-    planner: Planner, order: Order, connection: Connection, console: Console
-) -> None:
-    """Say what will happen, on stderr; with ``--dry-run`` it is the data."""
-    counts = planner.counts
-    if order.dry_run and console.as_json:
-        console.json(
-            {
-                "command": connection.base_url,
-                "rows": {str(state): n for state, n in sorted(counts.items())},
-                "reasons": {str(r): n for r, n in planner.reasons.most_common()},
-                "manifest_sha256": order.checked.sha256,
-                "plan_sha256": planner.digest,
-            }
-        )
-        return
-    settings = order.settings
-    lines = [
-        f"plan for {order.checked.name} on {connection.base_url}:",
-        f"  {counts[State.PENDING]} of {sum(counts.values())} rows will be submitted, "
-        f"at most {settings.rate_per_s:g} per second, {settings.max_in_flight} in "
-        f"flight, {settings.per_orchestrator} per orchestrator",
-    ]
-    lines += [
-        f"  {n} skipped, {reason}: {EXPLANATIONS[reason].meaning}"
-        for reason, n in planner.reasons.most_common()
-    ]
-    for line in lines:
-        console.data(line) if order.dry_run else console.info(line)
-
-
-def ask(planner: Planner) -> bool:
-    """Ask on a terminal whether to go on; return whether the answer is yes.
-
-    Raises:
-        UsageError: There is no terminal to ask on.
-        click.Abort: Ctrl-C was the answer.
-    """
-    n_rows = planner.counts[State.PENDING]
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        message = f"{n_rows} rows would be submitted, and there is nobody to ask"
-        raise UsageError(message, hint="look at the plan above, then add --yes")
-    with _ctrl_c_at_once():
-        try:
-            return click.confirm(f"Submit {n_rows} rows?", err=True)
-        except click.Abort as exc:
-            if isinstance(exc.__context__, EOFError):
-                write_err("")
-                return False
-            raise
-
-
-@contextlib.contextmanager
-def _ctrl_c_at_once() -> Iterator[None]:
-    """Let Ctrl-C end the question.
-
-    The event loop's own handler only marks the task as cancelled, which it would see
-    after the answer.
-    """
-    outer = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, outer)
 
 
 def say_outcome(outcome: Outcome, console: Console, *, resume: str) -> None:

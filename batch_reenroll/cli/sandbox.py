@@ -71,6 +71,28 @@ class Range(click.ParamType[tuple[float, float]]):
 @click.option(
     "--unsupported", default=0, show_default=True, help="Stores of a type that cannot."
 )
+@click.option(
+    "--iis", default=0, show_default=True, help="Stores whose alias is the thumbprint."
+)
+@click.option(
+    "--store-types",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="JSON file of store types, as kfutil's store_types.json.",
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(["10", "11", "24", "25"]),
+    default="25",
+    show_default=True,
+    help="Version of Command to be like.",
+)
+@click.option(
+    "--post-checks",
+    type=click.Choice(["strict", "lax"]),
+    default="strict",
+    show_default=True,
+    help="lax: what a POST asks in vain fails in the job.",
+)
 def serve(**values: Any) -> int:
     """Serve an embedded Command until Ctrl-C. Prints the exports a client needs."""
     # Imported here: the server is only loaded where it is used.
@@ -90,10 +112,12 @@ def _config(values: dict[str, Any]) -> Any:
         SandboxConfig,
         Settings,
         load_faults,
+        load_store_types,
     )
 
     low, high = values["job_seconds"]
     faults: Path | None = values["faults"]
+    store_types: Path | None = values["store_types"]
     return SandboxConfig(
         directory=values["directory"],
         plan=FleetPlan(
@@ -102,10 +126,16 @@ def _config(values: dict[str, Any]) -> Any:
             offline=values["offline"],
             broken_stores=values["broken"],
             unsupported_stores=values["unsupported"],
+            iis_stores=values["iis"],
+            store_types=load_store_types(store_types) if store_types else (),
             seed=values["seed"],
         ),
         settings=Settings(
-            heartbeat_s=values["heartbeat"], job_min_s=low, job_max_s=high
+            heartbeat_s=values["heartbeat"],
+            job_min_s=low,
+            job_max_s=high,
+            dialect=values["dialect"],
+            post_checks=values["post_checks"],
         ),
         faults=load_faults(faults) if faults else FaultScript(),
         host=values["host"],

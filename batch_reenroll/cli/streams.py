@@ -8,6 +8,7 @@ that was asked for (stdout) and cannot be written is an error.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -55,27 +56,32 @@ def open_missing() -> None:
 
 
 def _null(descriptor: int, mode: str) -> TextIO:
-    file: TextIO = open(  # noqa: SIM115 - lives as long as the process
-        descriptor, mode, encoding="utf-8", closefd=False
-    )
-    return file
+    # Lives as long as the process, and so does its descriptor.
+    raw = io.FileIO(descriptor, mode, closefd=False)
+    buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    return io.TextIOWrapper(buffer, encoding="utf-8")
 
 
 def guard_stdout() -> None:
     """Make every write to stdout raise what it means, click's own included."""
     plain = sys.stdout
     if plain is sys.__stdout__ and isinstance(plain, io.TextIOWrapper):
-        sys.stdout = _Guarded(
+        guarded = _Guarded(
             plain.buffer,
             encoding=plain.encoding,
             errors=plain.errors,
             line_buffering=plain.line_buffering,
             write_through=plain.write_through,
         )
+        guarded.is_terminal = plain.isatty()
+        sys.stdout = guarded
 
 
 class _Guarded(io.TextIOWrapper):
     """Stdout, raising :class:`ReaderGone` and :class:`StdoutRefused`."""
+
+    #: Whether it was one at the start; one that has hung up says it is none.
+    is_terminal = False
 
     def write(self, text: str, /) -> int:
         if text == "":
@@ -92,11 +98,11 @@ class _Guarded(io.TextIOWrapper):
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError as exc:
-            _silence(self)
-            raise ReaderGone from exc
         except OSError as exc:
             _silence(self)
+            hung_up = self.is_terminal and exc.errno == errno.EIO
+            if hung_up or isinstance(exc, BrokenPipeError):
+                raise ReaderGone from exc
             message = f"stdout cannot be written: {exc.strerror}"
             raise StdoutRefused(message) from exc
 

@@ -138,7 +138,6 @@ def _row_record(
     number: int, command_url: str, row: PlannedRow, planned_at: str
 ) -> tuple[Any, ...]:
     verdict = row.verdict
-    store = verdict.store
     return (
         number,
         row.row_no,
@@ -149,8 +148,8 @@ def _row_record(
         request_text(row.request),
         json.dumps(row.cells),
         well_formed(verdict.orchestrator),
-        well_formed(store.client_machine) if store else "",
-        well_formed(store.store_path) if store else "",
+        well_formed(verdict.client_machine),
+        well_formed(verdict.store_path),
         well_formed(verdict.store_type),
         well_formed(verdict.capability),
         int(verdict.place_unique),

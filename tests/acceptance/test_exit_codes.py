@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import uuid
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -356,36 +354,3 @@ def test_only_wave_with_a_name_that_no_row_bears_exits_2(
     manifest = write_manifest(terminal.folder / "m.csv", rows)
     done = terminal.run("run", manifest, "--yes", "--only-wave=canry", *QUICK)
     assert "canry" in done.expect(2).err
-
-
-# -- the streams --------------------------------------------------------------------
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="a socket is given the free descriptor 1, and the event loop aborts the "
-    "process when it closes it (SIGABRT, 134 in a shell)",
-)
-def test_a_closed_stdout_does_not_change_the_exit_code(
-    terminal: Terminal, manifest: Path
-) -> None:
-    words = ("run", manifest, "--yes", *QUICK)
-    assert terminal.run(*words, before=partial(os.close, 1)).code == 0
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="an unwritable stdout ends in 120, or in a traceback and exit 1",
-)
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_stdout_that_cannot_be_written_is_an_error_without_a_traceback(
-    terminal: Terminal, manifest: Path
-) -> None:
-    done = terminal.run("run", manifest, "--dry-run", before=_stdout_is_full)
-    assert "stdout" in done.expect(2).err
-
-
-def _stdout_is_full() -> None:
-    full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, 1)
-    os.close(full)

@@ -75,7 +75,8 @@ class TestWhoMayGo:
         verdict = resolve(BY_ID, directory(STORE))
         assert verdict == Verdict(
             request=verdict.request,
-            store=STORE,
+            client_machine=STORE.client_machine,
+            store_path=STORE.store_path,
             orchestrator="orch1",
             store_type="WinCert",
             capability="WinCertStore",

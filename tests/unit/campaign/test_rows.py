@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from unit.campaign.making import NOON, REQUEST, row_of
 
 from batch_reenroll.campaign.budget import Limit
 from batch_reenroll.campaign.lifecycle import State
-from batch_reenroll.campaign.plan import Verdict
 from batch_reenroll.campaign.reasons import Reason
-from batch_reenroll.campaign.record import Campaign, PlannedRow
+from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.rows import Decision, Fence
 from batch_reenroll.campaign.settings import RunSettings
-from batch_reenroll.text import canonical_json
 
 
 class TestFence:
@@ -115,58 +111,6 @@ class TestSettings:
         assert settings.budget == Limit.parse("20%")
         assert settings.budget_min_rows == 50
         assert (settings.breaker_failures, settings.verify_timeout_s) == (10, 120.0)
-
-
-class TestPlannedRow:
-    PLANNED = PlannedRow(
-        row_no=3,
-        row_id="r3",
-        cells=("a", "b"),
-        verdict=Verdict(request=REQUEST, reason=Reason.STORE_UNKNOWN),
-        skipped=State.SKIPPED_PREFLIGHT,
-    )
-
-    def test_the_plans_digest_covers_what_will_be_sent_and_what_will_not(self) -> None:
-        said = {
-            "row": 3,
-            "row_id": "r3",
-            "store": REQUEST.keystore_id,
-            "orchestrator": REQUEST.agent_guid,
-            "alias": "web",
-            "subject": "CN=web1.example.com",
-            "ca": None,
-            "template": None,
-            "skipped": "skipped_preflight",
-            "reason": "store_unknown",
-        }
-        assert self.PLANNED.digest_line().items() >= said.items()
-
-    @pytest.mark.parametrize(
-        "changed",
-        [
-            {"alias": "x"},
-            {"subject_name": "CN=x"},
-            {"certificate_authority": "x"},
-            {"certificate_template": "x"},
-            {"job_properties": {"x": 1.5}},
-            {"sans": {"dns": ["x"]}},
-            {"enrollment_pattern_id": 1},
-        ],
-        ids=lambda changed: next(iter(changed)),
-    )
-    def test_a_change_to_anything_that_will_be_sent_changes_the_digest(
-        self, changed: dict[str, Any]
-    ) -> None:
-        verdict = replace(self.PLANNED.verdict, request=replace(REQUEST, **changed))
-        other = replace(self.PLANNED, verdict=verdict)
-        assert other.digest_line() != self.PLANNED.digest_line()
-        canonical_json(other.digest_line())
-
-    def test_a_row_that_may_go_is_digested_as_such(self) -> None:
-        line = PlannedRow(
-            row_no=3, row_id="r3", cells=(), verdict=Verdict(request=REQUEST)
-        ).digest_line()
-        assert (line["skipped"], line["reason"]) == (None, None)
 
 
 def test_a_campaigns_rows_are_those_of_all_states() -> None:

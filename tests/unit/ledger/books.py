@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from batch_reenroll.campaign.lifecycle import State, is_legal
-from batch_reenroll.campaign.nouns import ReenrollmentRequest, Store
+from batch_reenroll.campaign.nouns import ReenrollmentRequest
 from batch_reenroll.campaign.plan import Verdict
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.record import Campaign, PlannedRow
@@ -67,19 +67,6 @@ def planned(
         agent_guid=AGENT,
         alias="web",
     )
-    place = Store(
-        store_id=wanted.keystore_id,
-        agent_id=AGENT,
-        client_machine="web01.example.com",
-        store_path=f"/etc/ssl/{number}.pem",
-        store_type=2,
-        approved=True,
-        agent_assigned=True,
-        container="",
-        reenrollable=True,
-        reenrollment_message="",
-        inventory_scheduled=True,
-    )
     return PlannedRow(
         row_no=row_no,
         row_id=f"r{row_no}",
@@ -88,7 +75,8 @@ def planned(
             request=wanted,
             reason=reason,
             message="said why" if reason else "",
-            store=place,
+            client_machine="web01.example.com",
+            store_path=f"/etc/ssl/{number}.pem",
             orchestrator="orch01",
             store_type="PEM",
             capability="PEM",

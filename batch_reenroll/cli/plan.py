@@ -1,0 +1,222 @@
+"""``plan``: every row resolved against a live Command, shown and written. GET only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.campaign.planfile import plan_lines
+from batch_reenroll.campaign.reasons import EXPLANATIONS
+from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.cli.carry import Connect, run_async
+from batch_reenroll.cli.connection import required_connection, way_to
+from batch_reenroll.cli.console import Console
+from batch_reenroll.cli.options import (
+    connection_options,
+    console_from,
+    console_options,
+    pacing_from,
+    pacing_options,
+)
+from batch_reenroll.cli.planning import Choice, Planner, refuse_unsupported
+from batch_reenroll.cli.source import ManifestSource, Source, validated
+from batch_reenroll.cli.streams import ReaderGone
+from batch_reenroll.command import Connection
+from batch_reenroll.errors import UsageError
+from batch_reenroll.manifest import Manifest
+from batch_reenroll.runner import read_board, read_directory
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: ``--detailed-exitcode``: the plan is good, and no row has to be submitted. Not one
+#: of the contract's codes, so that it can be told from all of them.
+NOTHING_TO_DO = 12
+
+
+def choice_options(function: F) -> F:
+    """Add ``--strict``, ``--limit`` and ``--only-wave``."""
+    for option in (
+        click.option("--only-wave", metavar="NAME", help="Only rows of this wave."),
+        click.option(
+            "--limit", type=click.IntRange(min=1), help="Submit this many rows at most."
+        ),
+        click.option("--strict", is_flag=True, help="Refuse when any row cannot run."),
+    ):
+        function = option(function)
+    return function
+
+
+def choice_from(values: dict[str, Any]) -> Choice:
+    """Take the choice of rows out of ``values``."""
+    return Choice(
+        limit=values.pop("limit"),
+        only_wave=values.pop("only_wave"),
+        strict=values.pop("strict"),
+    )
+
+
+@click.command()
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "output_file",
+    metavar="PLAN.json",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the plan, for: batch-reenroll run PLAN.json",
+)
+@click.option(
+    "--detailed-exitcode",
+    is_flag=True,
+    help=f"{NOTHING_TO_DO} where the plan is good and no row has to be submitted.",
+)
+@choice_options
+@pacing_options
+@connection_options
+@console_options
+def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
+    """Say which rows of MANIFEST can run, and why the others cannot.
+
+    Asks Command for its stores, types, orchestrators and jobs by the page, and changes
+    nothing. Exit 0 when the plan would run, 4 when it would be refused.
+    """
+    console = console_from(values)
+    source, connection = manifest_source(manifest, pacing_from(values), values)
+    choice = choice_from(values)
+    way = way_to(connection, console)
+    planner = run_async(look(choice, way, taken=frozenset()))
+    if output_file is None:
+        planner.count(source)
+    else:
+        _write(output_file, plan_lines(source.draft, planner.all_of(source)))
+    with contextlib.suppress(ReaderGone):
+        show_plan(planner, source, console, as_data=True)
+    if output_file is not None:
+        console.info(f"plan written to {output_file}, SHA-256 {planner.digest}")
+    planner.refuse_hopeless()
+    nothing = values["detailed_exitcode"] and not planner.counts[State.PENDING]
+    return NOTHING_TO_DO if nothing else 0
+
+
+def manifest_source(
+    path: Path, flags: dict[str, Any], values: dict[str, Any]
+) -> tuple[ManifestSource, Connection]:
+    """Return what a manifest without fault makes, and the way to its Command.
+
+    Raises:
+        ManifestRejected: With every fault.
+        PlanRefused: It asks for what this version does not carry out.
+        UsageError: No Command is configured.
+    """
+    checked = validated(path)
+    refuse_unsupported(checked)
+    connection = required_connection(values)
+    source = ManifestSource(
+        path,
+        checked,
+        settings=settings_for(checked, flags),
+        command_url=connection.base_url,
+        now_utc=datetime.now(UTC),
+    )
+    return source, connection
+
+
+def settings_for(manifest: Manifest, flags: dict[str, Any]) -> RunSettings:
+    """Return the settings: flag over manifest over default."""
+    pace, budget = manifest.header.pace, manifest.header.budget
+    said = {
+        "rate_per_s": pace.max_per_second,
+        "max_in_flight": pace.max_in_flight,
+        "per_orchestrator": pace.per_orchestrator,
+        "budget_limit": str(budget.max_failures) if budget.max_failures else None,
+        "budget_min_rows": budget.min_rows,
+    }
+    given = {name: value for name, value in said.items() if value is not None}
+    return replace(RunSettings(), **{**given, **flags})
+
+
+async def look(choice: Choice, way: Connect, *, taken: frozenset[str]) -> Planner:
+    """Read what a plan needs of Command: GET only.
+
+    Args:
+        choice: Which rows are meant.
+        way: To Command.
+        taken: Stores that another campaign is not done with.
+
+    Raises:
+        CommandError: One of the lists could not be read.
+    """
+    async with way() as client:
+        return Planner(
+            directory=await read_directory(client),
+            board=await read_board(client),
+            taken=taken,
+            choice=choice,
+            requests=dict(client.requests),
+        )
+
+
+def show_plan(
+    planner: Planner, source: Source, console: Console, *, as_data: bool = False
+) -> None:
+    """Say what will happen, on stderr; ``as_data`` where it is what was asked for."""
+    counts, draft = planner.counts, source.draft
+    if as_data and console.as_json:
+        console.json(
+            {
+                "command": draft.command_url,
+                "rows": {str(state): n for state, n in sorted(counts.items())},
+                "reasons": {str(r): n for r, n in planner.reasons.most_common()},
+                "requests": dict(planner.requests),
+                "manifest_sha256": draft.manifest_sha256,
+                "plan_sha256": planner.digest,
+            }
+        )
+        return
+    settings = draft.settings
+    lines = [
+        f"plan for {draft.manifest_name} on {draft.command_url}:",
+        f"  {counts[State.PENDING]} of {sum(counts.values())} rows will be submitted, "
+        f"at most {settings.rate_per_s:g} per second, {settings.max_in_flight} in "
+        f"flight, {settings.per_orchestrator} per orchestrator",
+    ]
+    lines += [
+        f"  {n} skipped, {reason}: {EXPLANATIONS[reason].meaning}"
+        for reason, n in planner.reasons.most_common()
+    ]
+    for line in lines:
+        console.data(line) if as_data else console.info(line)
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    """Write the plan whole or not at all.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                for line in lines:
+                    file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as exc:
+        why = exc.strerror or type(exc).__name__
+        message = f"the plan cannot be written to {path}: {why}"
+        raise UsageError(message, hint="name another file with -o") from exc
