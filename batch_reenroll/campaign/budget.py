@@ -1,12 +1,12 @@
-"""How much may go wrong: the campaign's budget and each orchestrator's breaker."""
+"""How much may go wrong in all: the campaign's budget."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 
 from batch_reenroll.campaign.lifecycle import State
-from batch_reenroll.campaign.reasons import Reason
 
 #: Outcomes that count against the budget: what design.md section 5 files as failure,
 #: but not the pre-flight's, which touched nothing.
@@ -43,6 +43,14 @@ class Limit:
             raise ValueError(text)
         return cls(value, percent)
 
+    def __str__(self) -> str:
+        """Return text that :meth:`parse` reads back."""
+        top, bottom = self.value.as_integer_ratio()
+        decimal = Decimal(top) / Decimal(bottom)
+        exact = Fraction(decimal) == self.value
+        text = f"{decimal:f}" if exact else str(self.value)
+        return f"{text}%" if self.percent else text
+
     def exceeded(self, failures: int, ended: int, *, min_rows: int) -> bool:
         """Return whether ``failures`` of ``ended`` rows are too many.
 
@@ -52,41 +60,6 @@ class Limit:
         if not self.percent:
             return failures > self.value
         return ended >= min_rows and failures * 100 > self.value * ended
-
-
-@dataclass(slots=True)
-class Breaker:
-    """Stops feeding one orchestrator. Opens once and stays open for the run.
-
-    Attributes:
-        threshold: Failures in a row that open it.
-        in_a_row: Failures since the last success.
-        cause: Why it opened, or None.
-    """
-
-    threshold: int
-    in_a_row: int = 0
-    cause: str | None = None
-
-    def record(self, outcome: State, reason: Reason | None) -> bool:
-        """Count one ended row; return whether this one opened the breaker.
-
-        A pick-up timeout opens it at once: nothing was taken for so long that
-        feeding on would only lengthen the queue.
-        """
-        if outcome not in TRIED:
-            return False
-        if outcome not in FAILURES:
-            self.in_a_row = 0
-            return False
-        self.in_a_row += 1
-        if self.cause is not None:
-            return False
-        if reason is Reason.PICKUP_TIMEOUT:
-            self.cause = "nothing was picked up within the pick-up timeout"
-        elif self.in_a_row >= self.threshold:
-            self.cause = f"{self.in_a_row} failures in a row"
-        return self.cause is not None
 
 
 @dataclass(slots=True)

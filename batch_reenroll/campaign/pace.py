@@ -1,48 +1,21 @@
-"""How fast: a generic cell rate limiter, and the rate it runs at.
+"""How fast: the rate at which Command keeps up, found from below a ceiling.
 
-Pure: callers bring the time and do the waiting. GCRA hands out send times at once and
-under no lock, so that sleeping callers overlap; limiters that sleep once per permit
-in turn reach under half of 2,000/s (measured, see DESIGN.md).
+Pure: callers bring the time and do the waiting. The rate grows by addition and is cut
+by a factor when Command pushes back (429, 503), loses answers, or answers later than
+as a rule. The rate of the last cut, the *knee*, is remembered: growth is quick up to
+just below it, creeps past it, and is quick again once well past it, where the knee is
+evidently gone. A plain sawtooth that halves and climbs gives a quarter of the rate
+away; this one stays within a few percent of what Command bears (the shape is that of
+TCP CUBIC, RFC 9438, in straight lines).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
-
-@dataclass(slots=True)
-class Gcra:
-    """Send times at ``rate_per_s``, at most ``burst`` at once after idle time.
-
-    In any window of W seconds at most ``burst + ceiling * W`` sends start, where the
-    ceiling is the rate it was made with; the rate may be lowered and raised again
-    below it between calls. The slack that lets a burst through is fixed in seconds by
-    the ceiling: were it a number of intervals, slowing down would let a burst out.
-
-    Attributes:
-        rate_per_s: > 0, at most what it was made with.
-        burst: >= 1.
-        tat_s: Theoretical arrival time of the next permit, monotonic seconds.
-    """
-
-    rate_per_s: float
-    burst: int = 1
-    tat_s: float = float("-inf")
-    _slack_s: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._slack_s = (self.burst - 1) / self.rate_per_s
-
-    def reserve(self, now_s: float) -> float:
-        """Take one permit; return the moment, >= ``now_s``, when it may be used."""
-        send_s = max(now_s, self.tat_s - self._slack_s)
-        self.tat_s = max(self.tat_s, send_s) + 1.0 / self.rate_per_s
-        return send_s
-
-    def hold_until(self, at_s: float) -> None:
-        """Hand out no permit before ``at_s``, and no burst right after it."""
-        self.tat_s = max(self.tat_s, at_s + self._slack_s)
-
+from batch_reenroll.campaign.latency import Latency
+from batch_reenroll.campaign.limiter import Gcra
+from batch_reenroll.campaign.quota import AuthorityGate, AuthorityLimit
 
 #: A slow start reaches the ceiling within this time on a Command that answers well
 #: (design.md 5.1).
@@ -51,26 +24,86 @@ RAMP_S = 8.0
 #: Where the slow start begins, as a share of the ceiling.
 START_SHARE = 0.25
 
-#: Least rate after any number of throttles, as a share of the ceiling.
+#: Least rate after any number of cuts, as a share of the ceiling.
 FLOOR_SHARE = 0.01
+
+#: How far ahead permits may be taken: a new rate is in force that much later.
+AHEAD_S = 0.25
+
+#: How long after a cut answers to what leaves still say nothing about the new rate:
+#: permits taken ahead, and what the old rate left full or empty at the other end.
+_GRACE_S = 1.0
+
+#: A first cut at the knee; every further one before the rate has recovered halves.
+CUT, CUT_AGAIN = 0.8, 0.5
+
+#: Where quick growth ends and begins again, as shares of the knee.
+_NEAR, _PAST = 0.95, 1.05
+
+#: From a halved rate back to just below the knee.
+_RECOVER_S = 4.0
+
+#: From just below the knee to just past it; doubled once the knee is found where it
+#: was, since every probe costs refused requests.
+_PROBE_S, _PROBE_MAX_S = 10.0, 20.0
+
+#: How far apart two cuts may be to have found the same knee.
+_SAME = 0.15
+
+#: Probes are at least so many times as rare as the silence that one costs.
+_HOLD_SHARE = 40.0
+
+#: Growth past the knee: share of the rate per second, at most and for each part past.
+_PAST_PER_S, _PAST_GAIN = 0.2, 0.5
+
+#: What a rate that was cut again before it had recovered says of the knee.
+_BELOW = 0.9
+
+#: Slow answers alone never cut below this share of the ceiling: a Command may be slow
+#: for reasons that our sending less does not mend.
+_SLOW_FLOOR_SHARE = 0.1
+
+#: Share of lost answers beyond which they mean overload and not bad luck, and the
+#: weight of one answer in it: the third lost in a row is beyond.
+LOSS_LIMIT, _LOSS_WEIGHT = 0.12, 0.05
 
 
 class Pace:
-    """One pace for the whole campaign: additive increase, halved when pushed back.
+    """One pace for the whole campaign, and a gate for each limited authority.
 
     Args:
         ceiling_per_s: Highest rate, > 0; never exceeded.
         burst: See :class:`Gcra`.
         now_s: When the run starts, monotonic seconds.
+        authorities: Limits by certificate authority, as rows name it.
+        sent_s: When earlier submissions left, by authority, for their daily quotas.
+
+    Attributes:
+        cause: Why the rate is what it is, for people.
     """
 
-    def __init__(self, *, ceiling_per_s: float, burst: int, now_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        ceiling_per_s: float,
+        burst: int,
+        now_s: float,
+        authorities: Mapping[str, AuthorityLimit] | None = None,
+        sent_s: Mapping[str, list[float]] | None = None,
+    ) -> None:
         self._ceiling = ceiling_per_s
         self._limiter = Gcra(rate_per_s=ceiling_per_s, burst=burst)
         self._limiter.rate_per_s = ceiling_per_s * START_SHARE
+        self._gates = {
+            name: AuthorityGate(limit, (sent_s or {}).get(name, ()))
+            for name, limit in (authorities or {}).items()
+        }
+        self._latency = Latency()
+        self._lost = 0.0
+        self._knee: float | None = None
+        self._probe_s = _PROBE_S
         self._grown_s = now_s
-        self._cut_s = float("-inf")
-        self._held_until_s = float("-inf")
+        self._cut_s = self._held_until_s = float("-inf")
         self.cause = "slow start"
 
     @property
@@ -78,19 +111,59 @@ class Pace:
         """The rate in force."""
         return self._limiter.rate_per_s
 
-    def reserve(self, now_s: float) -> float:
+    def ready_s(self, now_s: float) -> float:
+        """Return when a permit could be used, >= ``now_s``, without taking it.
+
+        Where that is more than :data:`AHEAD_S` away, sleep and ask again: permits taken
+        long before stand for the rate of long before.
+        """
+        self._grow(now_s)
+        return self._limiter.ready_s(now_s)
+
+    def authority_ready_s(self, now_s: float, authority: str | None) -> float:
+        """Return when an authority takes the next submission, >= ``now_s``.
+
+        Ask before :meth:`reserve`: a permit taken for a distant moment keeps all other
+        rows waiting until then.
+        """
+        gate = self._gates.get(authority or "")
+        return now_s if gate is None else gate.ready_s(now_s)
+
+    def reserve(self, now_s: float, authority: str | None = None) -> float:
         """Take one permit; return when it may be used, monotonic seconds."""
         self._grow(now_s)
-        return self._limiter.reserve(now_s)
+        gate = self._gates.get(authority or "")
+        if gate is None:
+            return self._limiter.reserve(now_s)
+        # First the campaign's: the authority's permit may only move later by it.
+        return gate.reserve(self._limiter.reserve(gate.ready_s(now_s)))
+
+    def give_back(self, send_s: float, authority: str | None = None) -> None:
+        """Return an authority's permit that was not used, for its daily quota."""
+        gate = self._gates.get(authority or "")
+        if gate is not None:
+            gate.give_back(send_s)
 
     def is_held(self, now_s: float) -> bool:
         """Return whether Command asked for silence; a permit must be taken anew."""
         return now_s < self._held_until_s
 
+    def answered(self, now_s: float, latency_s: float) -> None:
+        """Note that a submission was answered, ``latency_s`` after it left."""
+        self._lost *= 1 - _LOSS_WEIGHT
+        if self._is_old(now_s - latency_s):
+            return
+        self._latency.add(now_s, latency_s)
+        factor = self._latency.gradient()
+        if factor < 1.0 and self.rate_per_s > self._ceiling * _SLOW_FLOOR_SHARE:
+            took_s, rule_s = self._latency.short_s or 0.0, self._latency.long_s or 0.0
+            self._cut(now_s, factor)
+            self.cause = f"answers took {took_s:.2f} s instead of {rule_s:.2f} s"
+
     def throttled(
         self, now_s: float, *, sent_s: float, retry_after_s: float | None
     ) -> None:
-        """Slow the whole campaign down after 429, 503 or a timeout.
+        """Slow the whole campaign down after 429 or 503.
 
         Args:
             now_s: Now.
@@ -102,22 +175,68 @@ class Pace:
             self._held_until_s = max(self._held_until_s, now_s + retry_after_s)
             self._limiter.hold_until(now_s + retry_after_s)
         self._grown_s = max(now_s, self._held_until_s)
-        if sent_s < self._cut_s:
+        if self._is_old(sent_s):
             return
+        rate = self.rate_per_s
+        self._cut(now_s, CUT)
+        self._probe_s = max(self._probe_s, _HOLD_SHARE * (retry_after_s or 0.0))
+        self.cause = f"Command pushed back at {rate:.3g}/s"
+
+    def lost(self, now_s: float, *, sent_s: float) -> None:
+        """Note a submission without an answer: timeout, reset, or 5xx.
+
+        One now and then is bad luck of the network; several in a few are overload.
+        """
+        self._lost += (1 - self._lost) * _LOSS_WEIGHT
+        if self._lost > LOSS_LIMIT and not self._is_old(sent_s):
+            self._cut(now_s, CUT_AGAIN)
+            self.cause = f"{self._lost:.0%} of answers got lost"
+
+    def _is_old(self, sent_s: float) -> bool:
+        """Return whether a request left before the last cut could tell."""
+        return sent_s < self._cut_s + _GRACE_S
+
+    def _cut(self, now_s: float, factor: float) -> None:
+        rate, knee = self.rate_per_s, self._knee
+        again = knee is None or rate < knee * _NEAR
+        if again:
+            factor = min(factor, CUT_AGAIN)
+        same = knee is not None and abs(rate / knee - 1) <= _SAME
+        self._probe_s = _PROBE_MAX_S if same else _PROBE_S
+        self._knee = rate * _BELOW if again else rate
+        self._limiter.rate_per_s = max(self._ceiling * FLOOR_SHARE, rate * factor)
         self._cut_s = now_s
-        floor = self._ceiling * FLOOR_SHARE
-        self._limiter.rate_per_s = max(floor, self._limiter.rate_per_s / 2)
-        self.cause = "Command pushed back"
+        self._grown_s = max(now_s, self._held_until_s)
+        self._latency.forget_recent()
 
     def _grow(self, now_s: float) -> None:
-        passed_s = now_s - self._grown_s
-        if passed_s <= 0 or self._limiter.rate_per_s >= self._ceiling:
+        left_s = now_s - self._grown_s
+        if left_s <= 0:
             return
         self._grown_s = now_s
-        step = self._ceiling * (1 - START_SHARE) * passed_s / RAMP_S
-        self._limiter.rate_per_s = min(self._ceiling, self.rate_per_s + step)
-        if self.rate_per_s >= self._ceiling:
-            self.cause = "ceiling"
+        rate = self.rate_per_s
+        while left_s > 0 and rate < self._ceiling:
+            slope_per_s, until = self._slope(rate)
+            step_s = min(left_s, (until - rate) / slope_per_s)
+            # To the very end of a stretch, lest rounding leave a sliver of it.
+            rate = until if step_s < left_s else rate + slope_per_s * step_s
+            left_s -= step_s
+        if rate > self.rate_per_s:
+            self._limiter.rate_per_s = min(rate, self._ceiling)
+            if self.rate_per_s >= self._ceiling:
+                self.cause = "ceiling"
+
+    def _slope(self, rate: float) -> tuple[float, float]:
+        """Return the growth per second at ``rate``, and up to where it holds."""
+        knee = self._knee
+        if knee is None:
+            return self._ceiling * (1 - START_SHARE) / RAMP_S, self._ceiling
+        if rate < knee * _NEAR:
+            return knee * (_NEAR - CUT_AGAIN) / _RECOVER_S, knee * _NEAR
+        if rate < knee * _PAST:
+            return knee * (_PAST - _NEAR) / self._probe_s, knee * _PAST
+        share_per_s = min(_PAST_PER_S, _PAST_GAIN * (rate / knee - 1))
+        return rate * share_per_s, rate * 1.1
 
 
 def backoff_s(failures: int, *, roll: float, base_s: float, cap_s: float) -> float:

@@ -139,6 +139,21 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something that happened to the whole campaign, for the journal.
+
+    Attributes:
+        event: Its name: ``wave_opened``, …
+        at: When.
+        detail: JSON: strings, integers, booleans, and lists and objects of them.
+    """
+
+    event: str
+    at: datetime
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """A move that has been decided but not dated: what the pure rules return."""
 

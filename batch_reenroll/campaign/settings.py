@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from batch_reenroll.campaign.budget import Limit
+from batch_reenroll.campaign.waves import WavePlan
+from batch_reenroll.campaign.windows import Blackout, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,11 @@ class RunSettings:
         budget_limit: Failures allowed; the run stops when they exceed it.
         budget_min_rows: Ended rows before a percentage counts.
         breaker_failures: Failures in a row that stop feeding an orchestrator.
+        windows, blackouts: When rows may be submitted; see
+            :class:`~batch_reenroll.campaign.calendar.Calendar`.
+        until_window_end: The end of a window ends the run.
+        waves: In their order; none = all rows at once.
+        confirm_waves: The run ends after each wave; a person resumes it.
     """
 
     rate_per_s: float = 20.0
@@ -52,6 +60,11 @@ class RunSettings:
     budget_limit: str = "20%"
     budget_min_rows: int = 50
     breaker_failures: int = 10
+    windows: tuple[Window, ...] = ()
+    blackouts: tuple[Blackout, ...] = ()
+    until_window_end: bool = False
+    waves: tuple[WavePlan, ...] = ()
+    confirm_waves: bool = False
 
     @property
     def settle_s(self) -> float:
@@ -67,10 +80,25 @@ class RunSettings:
 
     def as_json(self) -> dict[str, Any]:
         """Return a JSON object that :meth:`from_json` reads back."""
-        return asdict(self)
+        value = {f.name: getattr(self, f.name) for f in fields(self)}
+        lists = {name: [item.as_json() for item in value[name]] for name in _LISTS}
+        return {**value, **lists}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> RunSettings:
+    def from_json(cls, value: Mapping[str, Any]) -> RunSettings:
         """Return the settings in ``value``; keys it does not know are ignored."""
         known = {f.name for f in fields(cls)}
-        return cls(**{key: item for key, item in value.items() if key in known})
+        said = {key: item for key, item in value.items() if key in known}
+        lists = {
+            name: tuple(map(kind.from_json, said[name]))
+            for name, kind in _LISTS.items()
+            if name in said
+        }
+        return cls(**{**said, **lists})
+
+
+_LISTS: Mapping[str, type[Window] | type[Blackout] | type[WavePlan]] = {
+    "windows": Window,
+    "blackouts": Blackout,
+    "waves": WavePlan,
+}

@@ -25,6 +25,8 @@ class Stop(StrEnum):
     LEDGER = "ledger"
     BUDGET = "budget"
     OPERATOR = "operator"
+    WINDOW = "window"
+    WAVE = "wave"
     SIGINT = "sigint"
     SIGTERM = "sigterm"
 
@@ -35,6 +37,8 @@ _BY_STOP: Mapping[Stop, int] = {
     Stop.UNREACHABLE: 9,
     Stop.BUDGET: 6,
     Stop.OPERATOR: 10,
+    Stop.WINDOW: 10,
+    Stop.WAVE: 10,
     Stop.SIGINT: 130,
     Stop.SIGTERM: 143,
 }

@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 
 import click
 
+from batch_reenroll.campaign.budget import Limit
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.planfile import plan_lines
 from batch_reenroll.campaign.reasons import EXPLANATIONS
 from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.campaign.waves import WavePlan
 from batch_reenroll.cli.carry import Connect, run_async
 from batch_reenroll.cli.connection import required_connection, way_to
 from batch_reenroll.cli.console import Console
@@ -27,13 +29,14 @@ from batch_reenroll.cli.options import (
     pacing_from,
     pacing_options,
 )
-from batch_reenroll.cli.planning import Choice, Planner, refuse_unsupported
+from batch_reenroll.cli.planning import Choice, Planner
 from batch_reenroll.cli.source import ManifestSource, Source, validated
 from batch_reenroll.cli.streams import ReaderGone
 from batch_reenroll.command import Connection
 from batch_reenroll.errors import UsageError
-from batch_reenroll.manifest import Manifest
+from batch_reenroll.manifest import Manifest, Wave
 from batch_reenroll.runner import read_board, read_directory
+from batch_reenroll.text import rfc3339
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -96,6 +99,7 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
     if output_file is None:
         planner.count(source)
     else:
+        planner.draw_waves(source)
         _write(output_file, plan_lines(source.draft, planner.all_of(source)))
     with contextlib.suppress(ReaderGone):
         show_plan(planner, source, console, as_data=True)
@@ -113,11 +117,9 @@ def manifest_source(
 
     Raises:
         ManifestRejected: With every fault.
-        PlanRefused: It asks for what this version does not carry out.
         UsageError: No Command is configured.
     """
     checked = validated(path)
-    refuse_unsupported(checked)
     connection = required_connection(values)
     source = ManifestSource(
         path,
@@ -131,16 +133,33 @@ def manifest_source(
 
 def settings_for(manifest: Manifest, flags: dict[str, Any]) -> RunSettings:
     """Return the settings: flag over manifest over default."""
-    pace, budget = manifest.header.pace, manifest.header.budget
+    header = manifest.header
+    pace, budget = header.pace, header.budget
     said = {
         "rate_per_s": pace.max_per_second,
         "max_in_flight": pace.max_in_flight,
         "per_orchestrator": pace.per_orchestrator,
         "budget_limit": str(budget.max_failures) if budget.max_failures else None,
         "budget_min_rows": budget.min_rows,
+        "windows": header.windows,
+        "blackouts": header.blackouts,
+        "waves": tuple(map(_wave, header.waves)),
     }
     given = {name: value for name, value in said.items() if value is not None}
     return replace(RunSettings(), **{**given, **flags})
+
+
+def _wave(wave: Wave) -> WavePlan:
+    def limit(given: object) -> Limit | None:
+        return None if given is None else Limit.parse(str(given))
+
+    return WavePlan(
+        name=wave.name,
+        size=limit(wave.size),
+        soak_s=wave.soak_s,
+        max_failures=limit(wave.max_failures),
+        windows=wave.windows,
+    )
 
 
 async def look(choice: Choice, way: Connect, *, taken: frozenset[str]) -> Planner:
@@ -192,8 +211,31 @@ def show_plan(
         f"  {n} skipped, {reason}: {EXPLANATIONS[reason].meaning}"
         for reason, n in planner.reasons.most_common()
     ]
+    lines += _schedule_lines(planner, settings)
     for line in lines:
         console.data(line) if as_data else console.info(line)
+
+
+def _schedule_lines(planner: Planner, settings: RunSettings) -> list[str]:
+    """Return what the plan says of waves and windows."""
+    lines = [
+        f"  window: {window.cron} ({window.timezone}), {window.duration_s} s, "
+        f"nothing in the last {window.cutoff_s} s"
+        for window in settings.windows
+    ]
+    lines += [
+        f"  blackout: {rfc3339(b.start)} to {rfc3339(b.end)}"
+        for b in settings.blackouts
+    ]
+    drawn = planner.drawn
+    for wave in drawn.coverage if drawn else ():
+        kinds = f"{wave.sampled} of {drawn.strata if drawn else 0} kinds"
+        lines.append(
+            f"  wave {wave.wave}: {wave.named + wave.drawn} rows "
+            f"({wave.named} named, {wave.drawn} drawn), {kinds} of store type, "
+            "orchestrator group and CA"
+        )
+    return lines
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from batch_reenroll.campaign.board import JobBoard
+from batch_reenroll.campaign.draw import Coverage, WaveRow, assign
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.plan import (
     Directory,
@@ -23,7 +24,7 @@ from batch_reenroll.campaign.rows import Row
 from batch_reenroll.cli.source import Source, named
 from batch_reenroll.errors import PlanRefused, UsageError
 from batch_reenroll.ledger import SqliteLedger
-from batch_reenroll.manifest import Manifest, ManifestRow
+from batch_reenroll.manifest import ManifestRow
 
 _WISHES = tuple(f.name for f in fields(Wish))
 
@@ -51,6 +52,8 @@ class Planner:
         requests: Requests that reading all this took, by kind.
         counts: Rows by what becomes of them: ``pending``, or how they are skipped.
         reasons: Skipped rows by reason.
+        drawn: Which row is in which wave, None before they were drawn or where the
+            rows say it themselves.
     """
 
     directory: Directory
@@ -61,6 +64,24 @@ class Planner:
     counts: Counter[State] = field(default_factory=Counter)
     reasons: Counter[Reason] = field(default_factory=Counter)
     digest: str = ""
+    drawn: Drawn | None = None
+    _is_drawing: bool = False
+
+    def draw_waves(self, source: Source) -> None:
+        """Decide which row is in which wave, once; a plan's rows say it already."""
+        waves = source.draft.settings.waves
+        if not waves or source.sha256 or self.drawn is not None:
+            return
+        self._is_drawing = True
+        rows = [_wave_row(row) for row in self.all_of(source) if row.skipped is None]
+        self._is_drawing = False
+        result = assign(rows, waves, seed=source.draft.manifest_sha256)
+        numbers = (row.row_no for row in rows)
+        self.drawn = Drawn(
+            waves=dict(zip(numbers, result.waves, strict=True)),
+            coverage=result.coverage,
+            strata=result.strata,
+        )
 
     def all_of(self, source: Source) -> Iterator[PlannedRow]:
         """Yield every row of ``source`` with its verdict, and count.
@@ -81,7 +102,7 @@ class Planner:
                 self.reasons[row.verdict.reason] += 1
             yield row
         wave = self.choice.only_wave
-        if wave is not None and not in_wave:
+        if wave is not None and not in_wave and not self._is_drawing:
             name = source.draft.manifest_name
             message = f"--only-wave {wave!r}: no row of {name} is in it"
             raise UsageError(message, hint="rows name their wave in the column Wave")
@@ -89,6 +110,7 @@ class Planner:
 
     def count(self, source: Source) -> None:
         """Give every row its verdict once, to know the numbers."""
+        self.draw_waves(source)
         for _ in self.all_of(source):
             pass
 
@@ -139,37 +161,69 @@ class Planner:
     def _judged(self, row: PlannedRow) -> PlannedRow:
         if row.verdict.reason is not None:
             return replace(row, skipped=State.SKIPPED_PREFLIGHT)
-        skipped, verdict = self._excluded(row.wave, row.verdict)
-        return replace(row, skipped=skipped, verdict=verdict)
+        if self.drawn is not None:
+            row = replace(row, wave=self.drawn.waves.get(row.row_no, row.wave))
+        excluded = None if self._is_drawing else self._excluded(row)
+        if excluded is not None:
+            verdict = _because(row.verdict, *excluded)
+            return replace(row, skipped=State.SKIPPED_EXCLUDED, verdict=verdict)
+        taken = self._pending_elsewhere(row.verdict)
+        if taken is not None:
+            verdict = _because(row.verdict, *taken)
+            return replace(row, skipped=State.SKIPPED_PREFLIGHT, verdict=verdict)
+        return row
 
-    def _excluded(
-        self, wave: str | None, verdict: Verdict
-    ) -> tuple[State | None, Verdict]:
-        choice, reason, message = self.choice, None, ""
-        if choice.only_wave is not None and wave != choice.only_wave:
-            reason = Reason.EXCLUDED_BY_WAVE
+    def _excluded(self, row: PlannedRow) -> tuple[Reason, str] | None:
+        choice = self.choice
+        if self.drawn is not None and row.wave is None:
+            if row.row_no in self.drawn.waves:
+                message = "the waves' sizes leave no place for the row"
+                return Reason.EXCLUDED_BY_WAVE, message
+            return None
+        if choice.only_wave is not None and row.wave != choice.only_wave:
             message = f"the row is not in wave {choice.only_wave}"
-        elif choice.limit is not None and self.counts[State.PENDING] >= choice.limit:
-            reason = Reason.EXCLUDED_BY_LIMIT
+            return Reason.EXCLUDED_BY_WAVE, message
+        if choice.limit is not None and self.counts[State.PENDING] >= choice.limit:
             message = f"the row lies beyond --limit {choice.limit}"
-        if reason is not None:
-            return State.SKIPPED_EXCLUDED, _because(verdict, reason, message)
-        return self._pending_elsewhere(verdict)
+            return Reason.EXCLUDED_BY_LIMIT, message
+        return None
 
-    def _pending_elsewhere(self, verdict: Verdict) -> tuple[State | None, Verdict]:
+    def _pending_elsewhere(self, verdict: Verdict) -> tuple[Reason, str] | None:
         store_id = verdict.request.keystore_id
         if store_id in self.taken:
-            reason = Reason.STORE_IN_FLIGHT
             message = "another campaign in this ledger is not done with the store"
-            return State.SKIPPED_PREFLIGHT, _because(verdict, reason, message)
+            return Reason.STORE_IN_FLIGHT, message
         jobs = sorted(self.board.pending_at(_as_row(verdict)))
         if jobs:
             message = "a reenrollment of the store is pending: " + ", ".join(jobs)
-            return (
-                State.SKIPPED_PREFLIGHT,
-                _because(verdict, Reason.JOB_PENDING, message),
-            )
-        return None, verdict
+            return Reason.JOB_PENDING, message
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """The waves as they were drawn.
+
+    Attributes:
+        waves: By row number, of rows that can run; None = no wave has a place left.
+        coverage: What each wave samples, in their order.
+        strata: Kinds of rows there are.
+    """
+
+    waves: Mapping[int, str | None]
+    coverage: tuple[Coverage, ...]
+    strata: int
+
+
+def _wave_row(row: PlannedRow) -> WaveRow:
+    verdict = row.verdict
+    return WaveRow(
+        row_no=row.row_no,
+        store_type=verdict.store_type,
+        orchestrator=verdict.orchestrator or row.request.agent_guid,
+        authority=row.request.certificate_authority or "",
+        wave=row.wave,
+    )
 
 
 def _because(verdict: Verdict, reason: Reason, message: str) -> Verdict:
@@ -190,27 +244,6 @@ def _as_row(verdict: Verdict) -> Row:
     )
 
 
-def refuse_unsupported(manifest: Manifest) -> None:
-    """Refuse what this version would not carry out as it is written.
-
-    Ignoring a window or a wave would submit outside of what was approved.
-    """
-    header = manifest.header
-    blocks = {
-        "windows": header.windows,
-        "blackouts": header.blackouts,
-        "waves": header.waves,
-    }
-    present = [name for name, value in blocks.items() if value]
-    if present:
-        message = (
-            f"{manifest.name}: this version validates {', '.join(present)} "
-            "but does not carry them out yet"
-        )
-        hint = "take the block out, and run one manifest (or --only-wave) at a time"
-        raise PlanRefused(message, code="not_supported_yet", hint=hint)
-
-
 def write_campaign(
     ledger: SqliteLedger,
     source: Source,
@@ -226,6 +259,7 @@ def write_campaign(
         UsageError: The file changed meanwhile, or ``campaign_id`` is no good.
     """
     draft = source.draft
+    planner.draw_waves(source)
     campaign = named(draft, campaign_id, now_utc)
 
     def confirm(_: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from batch_reenroll.campaign.budget import FAILURES
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.cli.console import Console
+from batch_reenroll.text import rfc3339
 
 _ENDED = frozenset(OUTCOMES)
 _FLIGHT = (
@@ -22,6 +23,7 @@ _FLIGHT = (
     State.QUEUED,
     State.RUNNING,
     State.VERIFYING,
+    State.WITHDRAWING,
 )
 
 #: How often a line is written where nothing can be redrawn.
@@ -82,6 +84,8 @@ class Progress:
             "away": shot["away_cause"] if shot["away_since_s"] is not None else "",
             "breakers": shot["breakers"],
             "stop": shot["stop"],
+            "wave": shot["wave"],
+            "hold": hold(shot),
         }
 
     def _rate(self, now_s: float, ended: int) -> float:
@@ -90,6 +94,18 @@ class Progress:
             self._marks.popleft()
         began_s, before = self._marks[0]
         return (ended - before) / (now_s - began_s) if now_s > began_s else 0.0
+
+
+def hold(shot: Mapping[str, Any]) -> str:
+    """Return why nothing is sent although rows wait, and until when; or ""."""
+    if shot["stop"] is not None:
+        return ""
+    if shot["closed_until"] is not None:
+        return f"waiting for the window until {rfc3339(shot['closed_until'])}"
+    if shot["soaking_until"] is not None:
+        until = rfc3339(shot["soaking_until"])
+        return f"wave {shot['wave']} has ended; the next one waits until {until}"
+    return ""
 
 
 def line(facts: Mapping[str, Any]) -> str:
@@ -106,6 +122,10 @@ def line(facts: Mapping[str, Any]) -> str:
         parts.append(f"{facts['breakers']} orchestrator(s) cut off by their breaker")
     if facts["away"]:
         parts.append(f"WAITING, Command does not answer: {facts['away']}")
+    if facts["wave"]:
+        parts.append(f"wave {facts['wave']}")
+    if facts["hold"]:
+        parts.append(facts["hold"])
     if facts["stop"]:
         parts.append(f"stopping ({facts['stop']})")
     return ", ".join(parts)
@@ -135,6 +155,7 @@ async def show(progress: Progress, console: Console) -> None:
 async def _lines(progress: Progress, console: Console) -> None:
     began_s = time.monotonic()
     absence = Absence()
+    held = ""
     n_lines = 0
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
@@ -142,6 +163,9 @@ async def _lines(progress: Progress, console: Console) -> None:
         told = absence.told(facts["away"], now_s)
         if told:
             console.warn(told)
+        if facts["hold"] and facts["hold"] != held:
+            console.info(facts["hold"])
+        held = facts["hold"]
         if now_s - began_s >= (n_lines + 1) * _LINE_EVERY_S:
             n_lines += 1
             console.info(f"progress: {line(facts)}", **_loggable(facts))
@@ -219,6 +243,8 @@ def _panel(facts: Mapping[str, Any]) -> Any:
     if facts["breakers"]:
         text = f" {facts['breakers']} orchestrator(s) cut off by their breaker"
         lines.append(Text(text, style="yellow"))
+    if facts["hold"]:
+        lines.append(Text(f" {facts['hold']}", style="yellow"))
     if facts["away"]:
         lines.append(Text(f" Command does not answer: {facts['away']}", style="red"))
     if facts["stop"]:

@@ -56,6 +56,9 @@ from batch_reenroll.ledger import SqliteLedger
 )
 @choice_options
 @click.option("--until-window-end", is_flag=True, help="Stop at the window's end.")
+@click.option(
+    "--confirm-waves", is_flag=True, help="Stop after each wave; resume opens the next."
+)
 @pacing_options
 @connection_options
 @ledger_option
@@ -68,6 +71,9 @@ def run(manifest: Path, **values: Any) -> int:
     """
     console = console_from(values)
     flags = pacing_from(values)
+    for name in ("until_window_end", "confirm_waves"):
+        if values[name]:
+            flags[name] = True
     source: Source
     if manifest.suffix.casefold() == ".json":
         source = PlanSource(manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,41 @@ class Range(click.ParamType[tuple[float, float]]):
     show_default=True,
     help="lax: what a POST asks in vain fails in the job.",
 )
+@click.option(
+    "--auth",
+    type=click.Choice(["basic", "oauth"]),
+    default="basic",
+    show_default=True,
+    help="How the user that may do everything signs in.",
+)
+@click.option("--client-id", default="sandbox-client", show_default=True)
+@click.option(
+    "--client-secret-env",
+    metavar="NAME",
+    help="Environment variable with the client's secret [default: a random one].",
+)
+@click.option(
+    "--scope", "scopes", multiple=True, help="That tokens may have [default: any]."
+)
+@click.option("--audience", default="", help="That tokens must have [default: any].")
+@click.option(
+    "--token-lifetime", default=3600, show_default=True, help="Seconds a token holds."
+)
+@click.option(
+    "--identities",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="JSON file of further users and clients with rights of their own.",
+)
+@click.option(
+    "--management-port",
+    type=int,
+    help="Port of the management API on 127.0.0.1; 0 = any free one [default: none].",
+)
+@click.option(
+    "--management-key-env",
+    metavar="NAME",
+    help="Environment variable with its key [default: a random one, printed].",
+)
 def serve(**values: Any) -> int:
     """Serve an embedded Command until Ctrl-C. Prints the exports a client needs."""
     # Imported here: the server is only loaded where it is used.
@@ -107,17 +143,22 @@ def serve(**values: Any) -> int:
 
 def _config(values: dict[str, Any]) -> Any:
     from batch_reenroll.sandbox import (
+        CaPolicy,
         FaultScript,
         FleetPlan,
+        IdentityFile,
         SandboxConfig,
         Settings,
         load_faults,
+        load_identities,
         load_store_types,
     )
 
     low, high = values["job_seconds"]
     faults: Path | None = values["faults"]
     store_types: Path | None = values["store_types"]
+    identities: Path | None = values["identities"]
+    known = load_identities(identities, os.environ) if identities else IdentityFile()
     return SandboxConfig(
         directory=values["directory"],
         plan=FleetPlan(
@@ -136,20 +177,49 @@ def _config(values: dict[str, Any]) -> Any:
             job_max_s=high,
             dialect=values["dialect"],
             post_checks=values["post_checks"],
+            token_lifetime_s=values["token_lifetime"],
         ),
+        policy=CaPolicy(accounts=known.ca_accounts),
         faults=load_faults(faults) if faults else FaultScript(),
         host=values["host"],
         port=values["port"],
         user=values["user"],
-        password=_password(values["password_env"]),
+        password=_secret(values, "password_env"),
+        auth=values["auth"],
+        client_id=values["client_id"],
+        client_secret=_secret(values, "client_secret_env"),
+        scopes=values["scopes"],
+        audience=values["audience"],
+        identities=known.identities,
+        management_port=values["management_port"],
+        management_key=_secret(values, "management_key_env"),
     )
 
 
-def _password(variable: str | None) -> str | None:
+def _secret(values: dict[str, Any], name: str) -> str | None:
+    """Return what the variable holds that the flag ``name`` names, or None."""
+    variable: str | None = values[name]
     if variable is None:
         return None
-    password = os.environ.get(variable)
-    if not password:
-        message = f"--password-env {variable}: that variable is not set"
-        raise UsageError(message)
-    return password
+    secret = os.environ.get(variable)
+    if not secret:
+        flag = name.replace("_", "-")
+        raise UsageError(f"--{flag} {variable}: that variable is not set")
+    return secret
+
+
+@sandbox.command()
+@click.option(
+    "--dialect",
+    type=click.Choice(("10", "11", "24", "25")),
+    default="25",
+    show_default=True,
+    help="Major version of Command.",
+)
+def openapi(dialect: str) -> int:
+    """Print the OpenAPI description of what the embedded Command serves."""
+    from batch_reenroll.sandbox import Settings, openapi_document
+
+    document = openapi_document(Settings(dialect=dialect))
+    click.echo(json.dumps(document, indent=2))
+    return 0

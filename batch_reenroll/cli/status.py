@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from batch_reenroll.campaign.budget import FAILURES
+from batch_reenroll.campaign.fingerprint import fingerprint
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.cli.console import table
 from batch_reenroll.cli.files import ledger_path
@@ -28,7 +29,6 @@ from batch_reenroll.cli.reporting import (
 )
 from batch_reenroll.errors import UsageError
 from batch_reenroll.ledger import SqliteLedger, is_locked
-from batch_reenroll.report.fingerprint import fingerprint
 from batch_reenroll.text import visible
 
 _WATCH_EVERY_S = 2.0

@@ -68,8 +68,10 @@ class FixedAuth:
 class TokenAuth:
     """Bearer tokens from a token endpoint, one fetch at a time for all callers.
 
-    All callers that need a token while one is being fetched wait for that fetch and
-    share its result or its error. A cancelled caller does not cancel it.
+    A token near its end is replaced in the background, and serves until it is: callers
+    that waited for the fetch would all go on in the same moment, and their requests
+    leave faster than any pace allows. Callers wait where there is no good token; they
+    share one fetch, its result or its error. A cancelled caller does not cancel it.
     """
 
     def __init__(
@@ -84,12 +86,15 @@ class TokenAuth:
         self._redactor = redactor
         self._token: Token | None = None
         self._renew_at_s: float | None = None
+        self._ends_at_s: float | None = None
         self._flight: asyncio.Task[None] | None = None
 
     async def headers(self) -> Mapping[str, str]:
-        """Return the bearer header, fetching a token when none is fresh."""
-        if self._token is None or self._is_stale():
+        """Return the bearer header, fetching a token first when none is good."""
+        if self._token is None or self._is_past(self._ends_at_s):
             await self._renew()
+        elif self._is_past(self._renew_at_s):
+            self._begin_renewal()
         return self._header()
 
     async def refresh(self, refused: Mapping[str, str]) -> bool:
@@ -104,28 +109,32 @@ class TokenAuth:
             self._flight.cancel()
             await asyncio.wait([self._flight])
 
-    def _is_stale(self) -> bool:
-        return self._renew_at_s is not None and self._monotonic() >= self._renew_at_s
+    def _is_past(self, at_s: float | None) -> bool:
+        return at_s is not None and self._monotonic() >= at_s
 
     def _header(self) -> dict[str, str]:
         token = self._token.value.reveal() if self._token else ""
         return {"Authorization": f"Bearer {token}"}
 
     async def _renew(self) -> None:
+        await asyncio.shield(self._begin_renewal())
+
+    def _begin_renewal(self) -> asyncio.Task[None]:
         if self._flight is None or self._flight.done():
             self._flight = asyncio.create_task(self._fly(), name="token refresh")
             self._flight.add_done_callback(_retrieve)
-        await asyncio.shield(self._flight)
+        return self._flight
 
     async def _fly(self) -> None:
         asked_at_s = self._monotonic()
         token = await self._fetch()
         self._redactor.add_token(token.value.reveal())
         self._token = token
-        self._renew_at_s = None
+        self._renew_at_s = self._ends_at_s = None
         if token.lifetime_s is not None:
             margin_s = min(_MARGIN_S, token.lifetime_s * _MARGIN_PART)
-            self._renew_at_s = asked_at_s + token.lifetime_s - margin_s
+            self._ends_at_s = asked_at_s + token.lifetime_s
+            self._renew_at_s = self._ends_at_s - margin_s
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:

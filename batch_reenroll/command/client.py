@@ -27,7 +27,7 @@ from batch_reenroll.command.answer import Answer
 from batch_reenroll.command.auth import Authenticator
 from batch_reenroll.command.dialect import Endpoint, Family
 from batch_reenroll.command.exchange import Exchange
-from batch_reenroll.command.history import History, is_descending
+from batch_reenroll.command.history import HistorySweep, is_descending
 from batch_reenroll.command.listing import Listing, Lists, keep_wanted, read_all
 from batch_reenroll.command.query import all_of, any_of, condition
 from batch_reenroll.command.refusal import Right, told_by
@@ -76,7 +76,6 @@ class CommandClient:
             observe=self._learn,
         )
         self._lists = Lists(self._exchange, family=dialect, redactor=self._redactor)
-        self._history = History(self._lists)
         self._as_array = job_properties_as_array
         self._version = ""
 
@@ -137,21 +136,18 @@ class CommandClient:
         found = await self._lists.page(listing, page=page, limit=limit)
         return keep_wanted(listing, found)
 
-    async def job_history(
+    def job_history(
         self,
         *,
-        page: int,
         limit: int,
+        above: int | None = None,
         agent_id: str | None = None,
         job_ids: Sequence[str] = (),
-    ) -> Page[JobRecord]:
-        """Return one page of reenrollment history, highest JobHistoryId first.
+    ) -> HistorySweep:
+        """Return a read of reenrollment history that misses no row; see the port.
 
         Raises:
-            ValueError: More job ids than one query holds.
-            ContractViolation: The server ignores the query or the order, so that no
-                page can be trusted.
-            CommandError: As the answer says.
+            ValueError: By ``read``: more job ids than one query holds.
         """
         ids = {job_id.lower() for job_id in job_ids}
         by_id = any_of(condition("JobId", "eq", job_id) for job_id in sorted(ids))
@@ -166,7 +162,7 @@ class CommandClient:
             wanted=partial(_is_wanted_record, ids=ids),
             in_order=is_descending,
         )
-        return await self._history.page(listing, page=page, limit=limit)
+        return HistorySweep(self._lists, listing, limit=limit, above=above)
 
     async def inventory(self, store_id: str) -> Sequence[InventoryCertificate]:
         """Return the leaves of one store's inventory as Command last knew it."""

@@ -3,7 +3,8 @@
 A server that does not know a query name may ignore it. A list that was not filtered
 or not sorted as asked looks like a shorter truth, and a job missed in it would be
 submitted twice. So what was asked is checked on the answer, the other family of names
-is tried once, and what stays wrong is an error rather than a guess.
+is tried, and what stays wrong is an error rather than a guess. How JobHistory is read
+whole all the same is in :mod:`batch_reenroll.command.history`.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ from batch_reenroll.command.exchange import Exchange
 from batch_reenroll.command.query import Params, encode, fits
 from batch_reenroll.command.refusal import Right
 from batch_reenroll.command.secret import Redactor
-from batch_reenroll.errors import ContractViolation
+from batch_reenroll.errors import ContractViolation, Refused
 from batch_reenroll.text import visible
 
 T = TypeVar("T")
 
 _STATUS = "/Status/Endpoints"
+
+# How often the other family of names is tried on a server that ignores ours.
+_MAX_TRIALS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +95,7 @@ class Lists:
         self._redactor = redactor
         self._chosen = family
         self._family = family
-        self._flipped = False
+        self._trials = 0
         self._probing = asyncio.Lock()
 
     @property
@@ -135,15 +139,31 @@ class Lists:
             raise ValueError(message)
         family = await self._known_family()
         found = await self._ask(listing, family, page=page, limit=limit)
-        settled = self._chosen is not None or self._flipped
+        settled = self._chosen is not None or self._trials >= _MAX_TRIALS
         # On a first page only: names that are ignored give a first page, too.
         if listing.respected(found.items) or settled or page != 1:
             return found
+        self._trials += 1
+        return await self._try_other(listing, found, family, limit=limit)
+
+    async def _try_other(
+        self, listing: Listing[T], found: Page[T], family: Family, *, limit: int
+    ) -> Page[T]:
+        """Return the first page under the names that the server heeds, and keep them.
+
+        One odd answer makes no dialect: the other names count only when they were
+        heeded and those in use were ignored twice.
+        """
         other = Family.PLAIN if family is Family.PREFIXED else Family.PREFIXED
-        second = await self._ask(listing, other, page=page, limit=limit)
-        self._flipped = True
-        if not listing.respected(second.items):
+        try:
+            second = await self._ask(listing, other, page=1, limit=limit)
+        except Refused:
             return found
+        if not second.items or not listing.respected(second.items):
+            return found
+        again = await self._ask(listing, family, page=1, limit=limit)
+        if listing.respected(again.items):
+            return again
         self._family = other
         return second
 
@@ -167,6 +187,11 @@ class Lists:
         return self._family or Family.PREFIXED
 
 
+def kept(listing: Listing[T], items: Sequence[T]) -> tuple[T, ...]:
+    """Return the items that the query asked for, of a server that may ignore it."""
+    return tuple(i for i in items if listing.wanted is None or listing.wanted(i))
+
+
 def keep_wanted(listing: Listing[T], page: Page[T]) -> Page[T]:
     """Return ``page`` without the items that the query did not ask for.
 
@@ -174,10 +199,8 @@ def keep_wanted(listing: Listing[T], page: Page[T]) -> Page[T]:
         ContractViolation: Nothing is left of a page that held items: the server
             ignores the query, and an empty page would be taken for the end.
     """
-    if listing.wanted is None:
-        return page
-    kept = tuple(item for item in page.items if listing.wanted(item))
-    if page.items and not kept:
+    items = kept(listing, page.items)
+    if page.items and not items:
         message = (
             f"GET {listing.path} ignores QueryString: none of {len(page.items)} items "
             f"fits {visible(listing.query, 200)}"
@@ -185,7 +208,7 @@ def keep_wanted(listing: Listing[T], page: Page[T]) -> Page[T]:
         raise ContractViolation(
             message, code="query_ignored", hint="set dialect in the profile"
         )
-    return replace(page, items=kept)
+    return replace(page, items=items)
 
 
 async def read_all(

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 
-from batch_reenroll.campaign.lifecycle import UNRESOLVED
-from batch_reenroll.campaign.rows import Move, Row
+from batch_reenroll.campaign.lifecycle import UNRESOLVED, State
+from batch_reenroll.campaign.rows import Move, Note, Row
 from batch_reenroll.campaign.verdict import StopRequest
 from batch_reenroll.errors import LedgerError, LedgerWriteFailed
 from batch_reenroll.ledger.sqlite import SqliteLedger
@@ -56,7 +57,7 @@ class CampaignLedger:
         self._ledger = ledger
         self._number = ledger.number(campaign_id)
         self._run = run
-        self._queue: list[tuple[Move, asyncio.Future[None]]] = []
+        self._queue: list[tuple[Move | Note, asyncio.Future[None]]] = []
         self._gathered = asyncio.Event()
         self._failure: LedgerError | None = None
         self._closing = False
@@ -74,10 +75,17 @@ class CampaignLedger:
 
     async def move(self, move: Move) -> None:
         """See :class:`batch_reenroll.runner.ports.Ledger`."""
+        await self._written(move)
+
+    async def note(self, note: Note) -> None:
+        """See :class:`batch_reenroll.runner.ports.Ledger`."""
+        await self._written(note)
+
+    async def _written(self, entry: Move | Note) -> None:
         if self._failure is not None or self._writer is None or self._writer.done():
             raise self._failure or LedgerWriteFailed("the ledger's writer has ended")
         written = asyncio.get_running_loop().create_future()
-        self._queue.append((move, written))
+        self._queue.append((entry, written))
         self._gathered.set()
         await written
 
@@ -85,9 +93,19 @@ class CampaignLedger:
         """Return one row."""
         return self._ledger.row(self._number, row_no)
 
-    async def waiting(self) -> Sequence[tuple[int, str, str, str]]:
-        """Return (row_no, orchestrator GUID, machine, path) of each pending row."""
-        return list(self._ledger.waiting(self._number))
+    async def waiting(
+        self, wave: str | None = None
+    ) -> Sequence[tuple[int, str, str, str]]:
+        """See :class:`batch_reenroll.runner.ports.Ledger`."""
+        return list(self._ledger.waiting(self._number, wave))
+
+    async def wave_states(self) -> Sequence[tuple[str | None, State, int]]:
+        """See :class:`batch_reenroll.runner.ports.Ledger`."""
+        return list(self._ledger.wave_states(self._number))
+
+    async def last_end(self) -> datetime | None:
+        """See :class:`batch_reenroll.runner.ports.Ledger`."""
+        return self._ledger.last_end(self._number)
 
     async def unresolved(self) -> Sequence[Row]:
         """Return rows that were with Command, or being verified."""
@@ -114,7 +132,9 @@ class CampaignLedger:
         if self._failure is not None:
             raise self._failure
 
-    async def _commit(self, batch: list[tuple[Move, asyncio.Future[None]]]) -> None:
+    async def _commit(
+        self, batch: list[tuple[Move | Note, asyncio.Future[None]]]
+    ) -> None:
         moves = [move for move, _ in batch]
         results: Sequence[LedgerError | None]
         try:

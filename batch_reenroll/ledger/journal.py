@@ -98,7 +98,7 @@ class JournalTail:
             )
         )
 
-    def add_event(self, event: str, at: datetime, detail: dict[str, Any]) -> None:
+    def add_event(self, event: str, at: datetime, detail: Mapping[str, Any]) -> None:
         """Add a line about the whole campaign."""
         self._add(event_line(event, at, detail, seq=self._seq, prev=self._head))
 

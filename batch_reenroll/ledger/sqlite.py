@@ -19,7 +19,7 @@ from typing import Any
 
 from batch_reenroll.campaign.lifecycle import OPEN, OUTCOMES, State
 from batch_reenroll.campaign.record import Campaign, PlannedRow
-from batch_reenroll.campaign.rows import Move, Row
+from batch_reenroll.campaign.rows import Move, Note, Row
 from batch_reenroll.campaign.verdict import StopRequest
 from batch_reenroll.errors import (
     IllegalMove,
@@ -37,6 +37,7 @@ from batch_reenroll.ledger.intake import genesis, insert_campaign, insert_rows
 from batch_reenroll.ledger.journal import JournalTail
 from batch_reenroll.ledger.opening import connected, prepare, reading, translated
 from batch_reenroll.ledger.schema import IS_UNRESOLVED
+from batch_reenroll.text import parse_time
 
 
 class SqliteLedger:
@@ -203,14 +204,38 @@ class SqliteLedger:
         )
         return map(row_value, found)
 
-    def waiting(self, number: int) -> Iterator[tuple[int, str, str, str]]:
-        """Yield (row_no, orchestrator GUID, machine, path) of each pending row."""
+    def waiting(
+        self, number: int, wave: str | None = None
+    ) -> Iterator[tuple[int, str, str, str]]:
+        """Yield (row_no, orchestrator GUID, machine, path) of each pending row.
+
+        With ``wave``, only of that one's.
+        """
         found = self._each(
             "SELECT row_no, agent_id, client_machine, store_path FROM row "
-            "WHERE campaign = ? AND state = 'pending' ORDER BY row_no",
-            (number,),
+            "WHERE campaign = ?1 AND state = 'pending' AND (?2 IS NULL OR wave = ?2) "
+            "ORDER BY row_no",
+            (number, wave),
         )
         return map(tuple, found)
+
+    def wave_states(self, number: int) -> Iterator[tuple[str | None, State, int]]:
+        """Yield (wave, state, rows) of each wave."""
+        found = self._each(
+            "SELECT wave, state, count(*) FROM row WHERE campaign = ? GROUP BY 1, 2",
+            (number,),
+        )
+        return ((wave, State(state), n) for wave, state, n in found)
+
+    def last_end(self, number: int) -> datetime | None:
+        """Return when the last row ended that has ended, by the journal, or None."""
+        for line in self._each(
+            "SELECT line FROM journal WHERE campaign = ? ORDER BY seq DESC", (number,)
+        ):
+            event = json.loads(line[0])
+            if event.get("to") in _ENDS:
+                return parse_time(event["at"])
+        return None
 
     def row(self, number: int, row_no: int) -> Row:
         """Return one row."""
@@ -283,14 +308,14 @@ class SqliteLedger:
     def apply(
         self,
         number: int,
-        moves: Sequence[Move],
+        moves: Sequence[Move | Note],
         requests: Mapping[str, int] | None = None,
     ) -> list[LedgerError | None]:
         """Write a batch of moves with their journal lines in one transaction.
 
         Args:
             number: The campaign's number.
-            moves: In order.
+            moves: In order; a note only adds its line.
             requests: Requests sent so far by kind, kept with the batch; None keeps
                 what is there.
 
@@ -303,7 +328,7 @@ class SqliteLedger:
         """
         with translated(self.path), self._transaction():
             journal = JournalTail(self._writer, number)
-            results = [self._apply(number, move, journal) for move in moves]
+            results = [self._put(number, move, journal) for move in moves]
             journal.save()
             if requests is not None:
                 self._writer.execute(
@@ -311,6 +336,14 @@ class SqliteLedger:
                     (json.dumps(dict(requests)), number),
                 )
         return results
+
+    def _put(
+        self, number: int, entry: Move | Note, tail: JournalTail
+    ) -> LedgerError | None:
+        if isinstance(entry, Move):
+            return self._apply(number, entry, tail)
+        tail.add_event(entry.event, entry.at, entry.detail)
+        return None
 
     def _apply(self, number: int, move: Move, tail: JournalTail) -> LedgerError | None:
         keys = tuple(move.changes)
@@ -385,6 +418,9 @@ class SqliteLedger:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             raise
+
+
+_ENDS = frozenset(map(str, OUTCOMES))
 
 
 def _refusal(move: Move, exc: sqlite3.IntegrityError) -> LedgerError:

@@ -5,16 +5,9 @@ Command. Every fault is a :class:`~batch_reenroll.errors.Problem` with a code fr
 :data:`~batch_reenroll.manifest.rules.RULES`.
 """
 
+from batch_reenroll.campaign.windows import Blackout, Window
 from batch_reenroll.manifest.columns import COLUMNS, canonical
-from batch_reenroll.manifest.header import (
-    Blackout,
-    Budget,
-    CampaignBlock,
-    Header,
-    Pace,
-    Wave,
-    Window,
-)
+from batch_reenroll.manifest.header import Budget, CampaignBlock, Header, Pace, Wave
 from batch_reenroll.manifest.manifest import Manifest
 from batch_reenroll.manifest.opening import open_manifest, read_all
 from batch_reenroll.manifest.rows import ManifestRow

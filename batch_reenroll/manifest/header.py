@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from batch_reenroll.campaign.windows import LONGEST_S, Blackout, Window
 from batch_reenroll.manifest.columns import in_order
 from batch_reenroll.manifest.normal import as_cell, normalised
 from batch_reenroll.manifest.rules import Fault, shown
@@ -47,31 +48,6 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """A recurring time in which rows may be submitted.
-
-    Attributes:
-        cron: Five fields: when a window opens, in ``timezone``.
-        timezone: IANA name.
-        duration_s: Seconds it is open, > ``cutoff_s``.
-        cutoff_s: Seconds before its end from which nothing is submitted, >= 0.
-    """
-
-    cron: str
-    timezone: str
-    duration_s: int
-    cutoff_s: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blackout:
-    """A time in which nothing is submitted; ``start`` < ``end``, aware UTC."""
-
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wave:
     """A part of the manifest.
 
@@ -81,12 +57,15 @@ class Wave:
             one only the rows that name it.
         soak_s: Seconds to wait after it, >= 0.
         max_failures: More failures than these end the campaign, or None.
+        windows: Its rows are submitted only in one of these that lies in one of the
+            manifest's windows; none = the manifest's alone.
     """
 
     name: str
     size: Limit | None = None
     soak_s: int = 0
     max_failures: Limit | None = None
+    windows: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +191,9 @@ def _window(place: str, item: dict[str, str], faults: list[Fault]) -> Window:
         message = f"{place}: duration {item['duration']} is not longer than its "
         message += f"cutoff {item.get('cutoff', '0s')}"
         faults.append(Fault("window_too_short", message, f"{place}.duration"))
+    if window.duration_s > LONGEST_S:
+        message = f"{place}: duration {item['duration']} is longer than 366 days"
+        faults.append(Fault("window_too_long", message, f"{place}.duration"))
     return window
 
 
@@ -224,12 +206,13 @@ def _blackout(place: str, item: dict[str, str], faults: list[Fault]) -> Blackout
 
 
 def _wave(place: str, item: dict[str, Any], faults: list[Fault]) -> Wave:
-    del place, faults
+    windows = enumerate(item.get("windows", ()))
     return Wave(
         name=item["name"],
         size=_limit(item, "size"),
         soak_s=duration_s(item.get("soak", "0s")) or 0,
         max_failures=_limit(item, "max_failures"),
+        windows=tuple(_window(f"{place}.windows[{n}]", w, faults) for n, w in windows),
     )
 
 

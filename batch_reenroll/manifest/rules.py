@@ -168,6 +168,9 @@ RULES: dict[str, Rule] = {
     "window_too_short": Rule(
         "a window is not longer than its cutoff", "lengthen it or shorten the cutoff"
     ),
+    "window_too_long": Rule(
+        "a window is longer than a year", "leave windows out to submit at any time"
+    ),
     "blackout_reversed": Rule("a blackout ends before it begins", "swap them"),
     "wave_duplicate": Rule("two waves bear one name", "rename one"),
 }

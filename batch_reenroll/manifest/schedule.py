@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
+
+from cronsim import CronSim, CronSimError
 
 from batch_reenroll.manifest.rules import did_you_mean, shown
 
@@ -28,6 +31,8 @@ _CRON_FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
 _CRON_ITEM = re.compile(
     r"(\*|[0-9]{1,2}|[A-Z]{3})(?:-([0-9]{1,2}|[A-Z]{3}))?(?:/([0-9]{1,2}))?", re.ASCII
 )
+
+_ANY_TIME = datetime(2000, 1, 1)  # noqa: DTZ001 - a clock on the wall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,8 @@ def cron_fault(text: str) -> str | None:
     """Return what is wrong with a cron line of five fields, or None.
 
     Known are ``*``, numbers, names (``JAN``, ``SAT``), lists, ranges and steps.
+    What such a line means when the clocks change stands in
+    :mod:`batch_reenroll.campaign.recurrence`.
     """
     fields = text.upper().split()
     if len(fields) != len(_CRON_FIELDS):
@@ -77,6 +84,10 @@ def cron_fault(text: str) -> str | None:
                 expected = f"expected *, {low} to {high}"
                 expected += f" or {next(iter(names))} and its like" if names else ""
                 return f"{name} is {shown(item)}; {expected}"
+    try:
+        CronSim(text, _ANY_TIME)
+    except CronSimError:
+        return f"no month of {shown(fields[3])} has a day {shown(fields[2])}"
     return None
 
 
@@ -90,7 +101,9 @@ def _cron_item_holds(item: str, low: int, high: int, names: dict[str, int]) -> b
     if first == "*":
         return last is None
     ends = [_cron_number(word, names) for word in (first, last or first)]
-    return low <= ends[0] <= ends[1] <= high
+    # A step over a range of one means that one to cron, and all from it on to cronsim.
+    has_room = step is None or ends[0] < ends[1]
+    return low <= ends[0] <= ends[1] <= high and has_room
 
 
 def _cron_number(word: str, names: dict[str, int]) -> int:

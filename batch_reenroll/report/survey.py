@@ -12,9 +12,9 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from batch_reenroll.campaign.fingerprint import fingerprint
 from batch_reenroll.report.cells import cell_text, posix_s, seconds
 from batch_reenroll.report.facts import RowFacts
-from batch_reenroll.report.fingerprint import fingerprint
 from batch_reenroll.report.rowlines import RowLines
 from batch_reenroll.report.sets import OUTCOMES, SUCCESS
 from batch_reenroll.text import visible

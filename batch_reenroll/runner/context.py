@@ -10,16 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import zlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from batch_reenroll.campaign.board import JobBoard
-from batch_reenroll.campaign.budget import Breaker, Tally
+from batch_reenroll.campaign.breaker import Breaker
+from batch_reenroll.campaign.budget import Tally
+from batch_reenroll.campaign.calendar import Calendar
+from batch_reenroll.campaign.causes import BreakerRules, Ended
 from batch_reenroll.campaign.lanes import Lanes
 from batch_reenroll.campaign.lifecycle import OUTCOMES, UNRESOLVED, State
 from batch_reenroll.campaign.pace import Pace
-from batch_reenroll.campaign.rows import Decision, Row
+from batch_reenroll.campaign.rows import Decision, Move, Row
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop
 from batch_reenroll.runner.ports import Clock, Command, Ledger
@@ -125,11 +130,20 @@ class Context:
         command, ledger, clock: The ports.
         roll: Returns a uniform sample in [0, 1).
         lanes, pace, board: Decisions about order, speed and jobs.
+        turnstile: Held by the one row whose permit is next, so that the others do
+            not wake up for it.
         rows: Rows in flight by number.
         tally: Rows ended, all runs of the campaign.
         standing: Rows by state, for the progress display.
         breakers: By orchestrator GUID.
         strangers: Rows that wait for somebody else's job, by number.
+        calendar: When rows of the open wave may be submitted.
+        wave: The wave that was opened last, or None without waves.
+        more_waves: Whether there are waves still to be opened.
+        by_wave: Rows by state of each wave.
+        last_end: When the last row ended, or None.
+        soaking_until: Until when the next wave waits, or None.
+        closed_until: When the next window opens, None while one is open.
         stop, stop_message: Why feeding ended, or None.
         withdraw: Whether waiting jobs are to be taken back before the run ends.
     """
@@ -141,6 +155,7 @@ class Context:
     roll: Callable[[], float]
     lanes: Lanes
     pace: Pace
+    turnstile: asyncio.Lock = field(default_factory=asyncio.Lock)
     board: JobBoard = field(default_factory=JobBoard)
     rows: dict[int, Tracked] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
@@ -148,6 +163,14 @@ class Context:
     breakers: dict[str, Breaker] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     strangers: dict[int, Stranger] = field(default_factory=dict)
+    calendar: Calendar = field(default_factory=Calendar)
+    wave: str | None = None
+    more_waves: bool = False
+    by_wave: dict[str | None, Counter[State]] = field(default_factory=dict)
+    last_end: datetime | None = None
+    soaking_until: datetime | None = None
+    closed_until: datetime | None = None
+    was_open: bool = False
     stop: Stop | None = None
     stop_message: str = ""
     stopped_s: float = 0.0
@@ -165,7 +188,14 @@ class Context:
     @property
     def is_done(self) -> bool:
         """Whether no row is in flight and none will be."""
-        return not self.lanes.held and (self.is_stopping or not self.lanes.waiting)
+        if self.lanes.held:
+            return False
+        return self.is_stopping or not self.is_feeding
+
+    @property
+    def is_feeding(self) -> bool:
+        """Whether rows are still to be sent, now or in a later wave."""
+        return self.more_waves or self.lanes.waiting > 0
 
     @property
     def is_stopping(self) -> bool:
@@ -198,15 +228,16 @@ class Context:
         """Write the decision to the ledger, then act on it in memory."""
         move = decision.move(tracked.row, self.clock.now_utc())
         await surely(self.ledger.move(move))
-        origin, tracked.row = tracked.row.state, tracked.row.moved(move)
-        self._count(origin, tracked.row.state)
+        tracked.row = tracked.row.moved(move)
+        self._count(move, wave=tracked.row.wave)
         self._settle(tracked, decision)
 
     async def advance_unsent(self, row_no: int, decision: Decision) -> None:
         """End a row that was never taken from its lane."""
         row = await self.ledger.row(row_no)
-        await surely(self.ledger.move(decision.move(row, self.clock.now_utc())))
-        self._count(row.state, decision.target)
+        move = decision.move(row, self.clock.now_utc())
+        await surely(self.ledger.move(move))
+        self._count(move, wave=row.wave)
 
     def _settle(self, tracked: Tracked, decision: Decision) -> None:
         row, target = tracked.row, decision.target
@@ -236,16 +267,24 @@ class Context:
             self.board.unwatch(tracked.row)
             self.board.claim(tracked.row)
 
-    def _count(self, origin: State, target: State) -> None:
+    def _count(self, move: Move, *, wave: str | None) -> None:
+        origin, target = move.origin, move.target
         self.standing[origin] = self.standing.get(origin, 0) - 1
         self.standing[target] = self.standing.get(target, 0) + 1
+        states = self.by_wave.setdefault(wave, Counter())
+        states[origin] -= 1
+        states[target] += 1
+        if target in _ENDS:
+            self.last_end = move.at
 
     def _judge(self, row: Row, decision: Decision) -> None:
         self.tally.add(decision.target)
-        breaker = self.breakers.setdefault(
-            row.agent_id, Breaker(self.settings.breaker_failures)
-        )
-        if breaker.record(decision.target, decision.reason):
+        breaker = self.breakers.get(row.agent_id)
+        if breaker is None:
+            rules = BreakerRules(in_a_row=self.settings.breaker_failures)
+            breaker = self.breakers[row.agent_id] = Breaker(rules)
+        ended = Ended(row.row_no, decision.target, decision.reason)
+        if breaker.record(ended, self.clock.monotonic()):
             self.lanes.close(row.agent_id)
         failures, tried = self.tally.failures, self.tally.tried
         limit, least = self.settings.budget, self.settings.budget_min_rows
@@ -267,6 +306,9 @@ class Context:
             "away_since_s": self.health.away_since_s,
             "away_cause": self.health.cause,
             "stop": self.stop,
+            "wave": self.wave,
+            "soaking_until": self.soaking_until,
+            "closed_until": self.closed_until,
             "breakers": sum(b.cause is not None for b in self.breakers.values()),
         }
 
@@ -285,5 +327,7 @@ _GRAVITY = (
     Stop.SIGTERM,
     Stop.SIGINT,
     Stop.OPERATOR,
+    Stop.WINDOW,
+    Stop.WAVE,
     Stop.BUDGET,
 )

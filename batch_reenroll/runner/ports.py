@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import (
     InventoryCertificate,
     JobRecord,
@@ -19,7 +20,7 @@ from batch_reenroll.campaign.nouns import (
     Store,
     StoreType,
 )
-from batch_reenroll.campaign.rows import Move, Row
+from batch_reenroll.campaign.rows import Move, Note, Row
 from batch_reenroll.campaign.verdict import StopRequest
 
 
@@ -57,8 +58,29 @@ class Ledger(Protocol):
         """Return one row."""
         ...
 
-    async def waiting(self) -> Sequence[tuple[int, str, str, str]]:
-        """Return (row_no, orchestrator GUID, machine, path) of each pending row."""
+    async def note(self, note: Note) -> None:
+        """Write a journal line about the whole campaign; durable on return.
+
+        Raises:
+            LedgerWriteFailed: Nothing was written; no later move will be.
+        """
+        ...
+
+    async def waiting(
+        self, wave: str | None = None
+    ) -> Sequence[tuple[int, str, str, str]]:
+        """Return (row_no, orchestrator GUID, machine, path) of each pending row.
+
+        With ``wave``, only of that one's.
+        """
+        ...
+
+    async def wave_states(self) -> Sequence[tuple[str | None, State, int]]:
+        """Return (wave, state, rows) of each wave."""
+        ...
+
+    async def last_end(self) -> datetime | None:
+        """Return when the last row ended that has ended, or None where none has."""
         ...
 
     async def unresolved(self) -> Sequence[Row]:
@@ -67,6 +89,27 @@ class Ledger(Protocol):
 
     async def stop_requested(self) -> StopRequest | None:
         """Return the stop that a person asked for from another process, or None."""
+        ...
+
+
+class Sweep(Protocol):
+    """One complete read of JobHistory.
+
+    Where the end lies depends on what the server made of the wish for an order, so
+    the reader of a page cannot know it: the sweep says when it has seen all.
+    """
+
+    async def read(self) -> Page[JobRecord] | None:
+        """Return the next page, highest JobHistoryId first; None once all was read.
+
+        A page may be empty, and hold rows that were read before. Pages come newest
+        first from a server that sorts, in any order from others. After an error it
+        may be called again and goes on where it stood.
+
+        Raises:
+            ContractViolation: The list cannot be read whole; a new sweep may do.
+            CommandError: As the answer says.
+        """
         ...
 
 
@@ -110,19 +153,20 @@ class Command(Protocol):
         """Return one page of reenrollment jobs not yet taken, all or one agent's."""
         ...
 
-    async def job_history(
+    def job_history(
         self,
         *,
-        page: int,
         limit: int,
+        above: int | None = None,
         agent_id: str | None = None,
         job_ids: Sequence[str] = (),
-    ) -> Page[JobRecord]:
-        """Return one page of reenrollment history, highest JobHistoryId first.
+    ) -> Sweep:
+        """Return a read of reenrollment history that misses no row; nothing is sent.
 
         Args:
-            page: 1-based.
-            limit: Rows wanted, >= 1; the server may cap it.
+            limit: Rows of a page, >= 1; the server may cap it.
+            above: Every row with a higher JobHistoryId is wanted, 0 = all; None: only
+                the newest rows, some of them, the newest one among them.
             agent_id: Only this orchestrator's, or all.
             job_ids: Only these jobs, at most :data:`MAX_JOB_IDS`, or all.
         """

@@ -40,8 +40,8 @@ async def read_directory(command: Command) -> Directory:
 async def read_board(command: Command) -> JobBoard:
     """Return the jobs that wait or run now, to see which stores are taken.
 
-    Of JobHistory only the newest page is read: a job still running behind a thousand
-    newer ones is found by the run's own looks.
+    Of JobHistory only the newest page is read, where the server sorts: a job still
+    running behind a thousand newer ones is found by the run's own looks.
 
     Raises:
         CommandError: One of the lists could not be read.
@@ -52,8 +52,9 @@ async def read_board(command: Command) -> JobBoard:
         lambda job: job.job_id,
     )
     board.see_scheduled(jobs.values(), 0.0)
-    newest = await command.job_history(page=1, limit=PAGE_ROWS)
-    board.see_history(newest.items, 0.0)
+    sweep = command.job_history(limit=PAGE_ROWS)
+    while (page := await sweep.read()) is not None:
+        board.see_history(page.items, 0.0)
     return board
 
 

@@ -21,6 +21,7 @@ from batch_reenroll.runner.ports import Clock, Command, Ledger
 from batch_reenroll.runner.submit import feed
 from batch_reenroll.runner.track import Tracker, resume_floor
 from batch_reenroll.runner.verify import Verifier
+from batch_reenroll.runner.waves import Waves
 
 #: Bounds of the submit pool. A POST takes 0.2-0.3 s on a real Command
 #: (keyfactor-command.md 7), an inventory read the same: about one worker for each
@@ -87,6 +88,7 @@ class Run:
             self._ctx.tally.add(state, standing.get(state, 0))
         self._tracker = Tracker(self._ctx)
         self._verifier = Verifier(self._ctx)
+        self._waves = Waves(self._ctx)
         self._ctx.on_verify(self._verifier.start)
 
     def stop(self, stop: Stop, message: str = "") -> None:
@@ -126,8 +128,7 @@ class Run:
         for row in await ctx.ledger.unresolved():
             await self._take_up_row(row)
         self._tracker.floor_id = resume_floor(ctx.rows.values())
-        for row_no, agent_id, machine, path in await ctx.ledger.waiting():
-            ctx.lanes.add(row_no, agent_id, place_number(agent_id, machine, path))
+        await self._waves.take_up()
 
     async def _take_up_row(self, row: Row) -> None:
         ctx = self._ctx
@@ -170,6 +171,7 @@ class Run:
                 tasks.create_task(feed(ctx, n_workers=n_workers), name="feed"),
                 tasks.create_task(self._tracker.run(), name="track"),
                 tasks.create_task(self._verifier.run(), name="verify"),
+                tasks.create_task(self._waves.run(), name="waves"),
             ]
             await self._until_over()
             for loop in loops:

@@ -13,7 +13,7 @@ from typing import Any
 
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import InventoryCertificate
-from batch_reenroll.campaign.pace import backoff_s
+from batch_reenroll.campaign.pace import AHEAD_S, backoff_s
 from batch_reenroll.campaign.proof import already_rotated, before
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.rows import Decision, Row
@@ -35,6 +35,7 @@ from batch_reenroll.text import visible
 _FORBIDDEN_LIMIT = 5
 
 _FORBIDDEN = 403
+_TOO_MANY, _UNAVAILABLE = 429, 503
 
 #: Longest wait after reads that fail in a row.
 _REST_CAP_S = 30.0
@@ -63,11 +64,35 @@ async def _next_row(ctx: Context, free: asyncio.Semaphore) -> int | None:
         wake_s: float | None = None
         # While Command is away only the tracker asks; its first good look is a change.
         if ctx.health.away_since_s is None:
-            row_no = ctx.lanes.take(now_s)
+            closed_s = _closed_s(ctx)
+            row_no = None if closed_s else ctx.lanes.take(now_s)
             if row_no is not None:
                 return row_no
-            wake_s = ctx.lanes.next_wake_s()
+            wake_s = now_s + closed_s if closed_s else ctx.lanes.next_wake_s()
         await happens(change, None if wake_s is None else max(0.0, wake_s - now_s))
+
+
+#: Longest sleep towards a window: the wall clock may be set meanwhile.
+_WINDOW_NAP_S = 60.0
+
+
+def _closed_s(ctx: Context) -> float:
+    """Return how long to wait for a window; 0 while one is open.
+
+    A stop is asked for where the run is not to wait, or where it would be for ever.
+    """
+    now = ctx.clock.now_utc()
+    opens = ctx.calendar.opens_at(now)
+    if opens == now:
+        ctx.was_open, ctx.closed_until = True, None
+        return 0.0
+    if opens is None:
+        ctx.request_stop(Stop.WINDOW, "no further window opens within five years")
+        return _WINDOW_NAP_S
+    if ctx.settings.until_window_end and ctx.was_open and ctx.is_feeding:
+        ctx.request_stop(Stop.WINDOW, "the window has ended")
+    ctx.closed_until = opens
+    return min(_WINDOW_NAP_S, (opens - now).total_seconds())
 
 
 async def _one(ctx: Context, row_no: int, free: asyncio.Semaphore) -> None:
@@ -222,19 +247,34 @@ async def _paced(ctx: Context, tracked: Tracked) -> bool:
     """Wait for the row's permit; return False where a stop came first."""
     held = True
     while held and not ctx.is_stopping:
-        now_s = ctx.clock.monotonic()
-        send_s = ctx.pace.reserve(now_s)
-        if send_s > now_s:
-            await asyncio.sleep(send_s - now_s)
+        async with ctx.turnstile:
+            send_s = await _permit(ctx)
+        wait_s = send_s - ctx.clock.monotonic()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
         held = ctx.pace.is_held(ctx.clock.monotonic())
     if ctx.is_stopping:
         _give_back(ctx, tracked, 0.0)
         return False
-    # A stranger's job may have shown up while the row waited.
+    # The window may have ended while the row waited, a stranger's job have shown up.
+    if not ctx.calendar.is_open(ctx.clock.now_utc()):
+        _give_back(ctx, tracked, 0.0)
+        return False
     if ctx.board.pending_at(tracked.row) or _inventory_may_lag(ctx, tracked.row):
         _give_back(ctx, tracked, 0.0)
         return False
     return True
+
+
+async def _permit(ctx: Context) -> float:
+    """Return when a request may leave: soon, so that a new rate is soon in force."""
+    while not ctx.is_stopping:
+        now_s = ctx.clock.monotonic()
+        wait_s = ctx.pace.ready_s(now_s) - AHEAD_S - now_s
+        if wait_s <= 0:
+            return ctx.pace.reserve(now_s)
+        await happens(ctx.change, wait_s)
+    return ctx.clock.monotonic()
 
 
 async def _submit(ctx: Context, tracked: Tracked) -> None:
@@ -248,6 +288,7 @@ async def _submit(ctx: Context, tracked: Tracked) -> None:
         await _not_accepted(ctx, tracked, exc, sent_s)
         return
     _answered(ctx, tracked)
+    ctx.pace.answered(tracked.answered_s, tracked.answered_s - sent_s)
     ctx.posts_accepted += 1
     ctx.throttled_since_s = None
     accepted = Decision(
@@ -293,12 +334,22 @@ async def _not_accepted(
     if isinstance(exc, Throttled):
         _throttled(ctx, exc)
     if isinstance(exc, Throttled | OutcomeUnknown):
-        ctx.pace.throttled(now_s, sent_s=sent_s, retry_after_s=exc.retry_after_s)
+        _pushed_back(ctx, exc, now_s=now_s, sent_s=sent_s)
     elif isinstance(exc, NotSent):
         _away(ctx, exc)
     elif isinstance(exc, NotAuthorised):
         _forbidden(ctx, exc)
     await ctx.advance(tracked, _after(ctx, exc))
+
+
+def _pushed_back(
+    ctx: Context, exc: CommandError, *, now_s: float, sent_s: float
+) -> None:
+    """Tell the pace: 429 and 503 ask for less, other lost answers may be bad luck."""
+    if exc.status in (_TOO_MANY, _UNAVAILABLE) or exc.retry_after_s is not None:
+        ctx.pace.throttled(now_s, sent_s=sent_s, retry_after_s=exc.retry_after_s)
+    else:
+        ctx.pace.lost(now_s, sent_s=sent_s)
 
 
 def _after(ctx: Context, exc: CommandError) -> Decision:

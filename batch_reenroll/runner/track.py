@@ -27,7 +27,7 @@ from batch_reenroll.errors import (
     Refused,
 )
 from batch_reenroll.runner.context import Context, Tracked, happens
-from batch_reenroll.runner.ports import MAX_JOB_IDS
+from batch_reenroll.runner.ports import MAX_JOB_IDS, Sweep
 
 T = TypeVar("T")
 
@@ -37,6 +37,10 @@ PAGE_ROWS = 1000
 
 #: Pages of one list after which a look is given up as endless.
 _MAX_PAGES = 10_000
+
+# Pages in a row with nothing new after which a server is known to ignore the page
+# number: a list that grows pushes some old items into the next page, but not all.
+_MAX_STALE_PAGES = 10
 
 #: Tries of one page within a look.
 _READ_TRIES = 4
@@ -190,6 +194,7 @@ class Tracker:
         self, agent_id: str | None
     ) -> tuple[dict[str, ScheduledJob], int]:
         jobs: dict[str, ScheduledJob] = {}
+        stale = 0
         for number in range(1, _MAX_PAGES):
             page = await self._read(
                 partial(
@@ -199,28 +204,26 @@ class Tracker:
                     agent_id=agent_id,
                 )
             )
+            before = len(jobs)
             jobs.update((job.job_id, job) for job in page.items)
+            stale = 0 if len(jobs) > before else stale + 1
+            if page.items and stale >= _MAX_STALE_PAGES:
+                message = (
+                    "GET /OrchestratorJobs/ScheduledJobs gives the same page again"
+                )
+                raise ContractViolation(message, code="paging_ignored")
             if not page.items or (page.total is not None and len(jobs) >= page.total):
                 # An empty page past the first only says that the first was all.
                 return jobs, number if page.items else max(1, number - 1)
         return jobs, _MAX_PAGES
 
     async def _look_at_history(self, began_s: float) -> None:
-        ctx = self.ctx
-        floor_id = self.floor_id
-        # Distinct rows: one that moved to the next page is not a second one.
-        read: set[int] = set()
-        for number in range(1, _MAX_PAGES):
-            page = await self._read(
-                partial(ctx.command.job_history, page=number, limit=PAGE_ROWS)
-            )
-            ctx.board.see_history(page.items, began_s, page.server_time)
-            read.update(record.history_id for record in page.items)
-            lowest = min((record.history_id for record in page.items), default=0)
-            if not page.items or floor_id is None or lowest <= floor_id:
-                return
-            if page.total is not None and len(read) >= page.total:
-                return
+        sweep = self.ctx.command.job_history(limit=PAGE_ROWS, above=self.floor_id)
+        await self._see_all(sweep, began_s)
+
+    async def _see_all(self, sweep: Sweep, began_s: float) -> None:
+        while (page := await self._read(sweep.read)) is not None:
+            self.ctx.board.see_history(page.items, began_s, page.server_time)
 
     async def _look_at_stragglers(self, began_s: float) -> None:
         """Ask by id for jobs that a sweep down to the floor does not reach."""
@@ -232,8 +235,10 @@ class Tracker:
             if job_id and not board.is_waiting(job_id) and not board.latest(job_id):
                 wanted.add(job_id)
         for group in _batches(sorted(wanted)):
-            page = await ctx.command.job_history(page=1, limit=PAGE_ROWS, job_ids=group)
-            board.see_history(page.items, began_s, page.server_time)
+            await self._see_all(
+                ctx.command.job_history(limit=PAGE_ROWS, above=0, job_ids=group),
+                began_s,
+            )
 
     def _lower_floor(self, ended_s: float) -> None:
         """Remember this look, and set the floor for the next.

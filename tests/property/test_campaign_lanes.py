@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from hypothesis import settings
@@ -14,7 +15,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from batch_reenroll.campaign.lanes import Lanes
+from batch_reenroll.campaign.lanes import ROUND_EVERY, Lanes
 
 AGENTS = ("a", "b", "c", "d")
 PLACES_EACH = 3
@@ -57,7 +58,11 @@ class LanesMachine(RuleBasedStateMachine):
     @initialize(most=st.integers(1, 6), per_agent=st.integers(1, 3))
     def set_caps(self, most: int, per_agent: int) -> None:
         self.most, self.per_agent = most, per_agent
-        self.lanes = Lanes(max_in_flight=most, per_orchestrator=per_agent)
+        self.lanes = Lanes(
+            max_in_flight=most,
+            per_orchestrator=per_agent,
+            job_s={"a": 100.0, "b": 10.0},
+        )
 
     # What the model says
 
@@ -91,7 +96,8 @@ class LanesMachine(RuleBasedStateMachine):
     def add(self, spot: tuple[str, int]) -> None:
         row_no = len(self.rows) + 1
         self.rows[row_no] = Model(agent=spot[0], place=spot[1])
-        self.lanes.add(row_no, *spot)
+        deadline_s = float(row_no % 5) if row_no % 3 else math.inf
+        self.lanes.add(row_no, *spot, deadline_s=deadline_s)
 
     @rule(spot=spots, n=st.integers(2, 8))
     def add_many(self, spot: tuple[str, int], n: int) -> None:
@@ -118,7 +124,7 @@ class LanesMachine(RuleBasedStateMachine):
         for agent in AGENTS:
             waits_on = agent != taken and agent in could and agent in can
             self.passed_over[agent] = self.passed_over[agent] + 1 if waits_on else 0
-            assert self.passed_over[agent] < len(AGENTS)
+            assert self.passed_over[agent] < ROUND_EVERY * len(AGENTS)
 
     @rule(s=st.floats(0.1, 10.0))
     def time_passes(self, s: float) -> None:

@@ -7,7 +7,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_reenroll.campaign.pace import FLOOR_SHARE, Gcra, Pace, backoff_s
+from batch_reenroll.campaign.limiter import Gcra
+from batch_reenroll.campaign.pace import FLOOR_SHARE, Pace, backoff_s
+from batch_reenroll.campaign.quota import DAY_S, AuthorityGate, AuthorityLimit
 
 EPS = 1e-6
 
@@ -15,15 +17,19 @@ gaps_s = st.lists(st.just(0.0) | st.floats(0.0, 2.0), min_size=1, max_size=60)
 rates_per_s = st.floats(0.5, 200.0)
 bursts = st.integers(1, 8)
 shares = st.sampled_from([0.01, 0.1, 0.25, 0.5, 0.9, 1.0])
-# (seconds later, what): a reservation, or a throttle with an age and a wish
+# (seconds later, what): a reservation, or a throttle with an age and a wish, or an
+# answer with its latency, or a lost one with its age
 waits_s = st.none() | st.floats(0.0, 20.0)
+ages_s = st.floats(0.0, 5.0)
 events = st.lists(
     st.tuples(
         st.floats(0.0, 3.0),
-        st.none() | st.tuples(st.floats(0.0, 5.0), waits_s),
+        st.just(("reserve", 0.0, None))
+        | st.tuples(st.just("throttled"), ages_s, waits_s)
+        | st.tuples(st.sampled_from(["answered", "lost"]), ages_s, st.none()),
     ),
     min_size=1,
-    max_size=40,
+    max_size=60,
 )
 
 
@@ -105,22 +111,70 @@ def test_nothing_goes_before_the_end_of_a_hold_and_no_burst_after_it(
 def test_the_pace_stays_between_floor_and_ceiling_and_keeps_every_wish(
     ceiling: float,
     burst: int,
-    happened: list[tuple[float, tuple[float, float | None] | None]],
+    happened: list[tuple[float, tuple[str, float, float | None]]],
 ) -> None:
     pace = Pace(ceiling_per_s=ceiling, burst=burst, now_s=0.0)
     now_s, silent_until_s, sends = 0.0, 0.0, []
-    for gap_s, pushed_back in happened:
+    for gap_s, (what, age_s, wish_s) in happened:
         now_s += gap_s
-        if pushed_back is None:
+        if what == "reserve":
             sends.append(pace.reserve(now_s))
             assert sends[-1] >= max(now_s, silent_until_s - EPS)
+        elif what == "answered":
+            pace.answered(now_s, age_s)
+        elif what == "lost":
+            pace.lost(now_s, sent_s=now_s - age_s)
         else:
-            age_s, wish_s = pushed_back
             pace.throttled(now_s, sent_s=now_s - age_s, retry_after_s=wish_s)
             silent_until_s = max(silent_until_s, now_s + (wish_s or 0.0))
         assert pace.is_held(now_s) == (now_s < silent_until_s)
+        assert pace.ready_s(now_s) >= max(now_s, silent_until_s - EPS)
         assert ceiling * FLOOR_SHARE - EPS <= pace.rate_per_s <= ceiling
+        assert pace.cause
     assert_bounded(sends, burst=burst, rate_per_s=ceiling)
+
+
+@given(
+    st.floats(0.01, 5.0),
+    st.integers(1, 4),
+    st.integers(1, 6),
+    st.lists(st.floats(0.0, DAY_S / 2), min_size=1, max_size=40),
+)
+def test_no_window_holds_more_than_an_authority_bears(
+    rate: float, burst: int, per_day: int, gaps: list[float]
+) -> None:
+    limit = AuthorityLimit(rate_per_s=rate, burst=burst, per_day=per_day)
+    pace = Pace(
+        ceiling_per_s=50.0, burst=9, now_s=0.0, authorities={"ca": limit, "b": limit}
+    )
+    now_s = 0.0
+    sends: dict[str, list[float]] = {"ca": [], "b": []}
+    for n, gap_s in enumerate(gaps):
+        now_s += gap_s
+        name = "ca" if n % 3 else "b"
+        ready_s = pace.authority_ready_s(now_s, name)
+        if ready_s <= now_s:
+            sends[name].append(pace.reserve(now_s, name))
+    for sent in sends.values():
+        assert_bounded(sent, burst=burst, rate_per_s=rate)
+        for n in range(per_day, len(sent)):
+            assert sent[n] - sent[n - per_day] >= DAY_S - EPS
+    assert_bounded(sends["ca"] + sends["b"], burst=9, rate_per_s=50.0)
+
+
+@given(st.integers(1, 5), st.lists(st.floats(0.0, DAY_S), max_size=20))
+def test_a_restart_gives_no_authority_a_new_day(
+    per_day: int, gaps: list[float]
+) -> None:
+    limit = AuthorityLimit(per_day=per_day)
+    whole = AuthorityGate(limit)
+    now_s = 0.0
+    sent: list[float] = []
+    for gap_s in gaps:
+        now_s += gap_s
+        assert AuthorityGate(limit, sent).ready_s(now_s) == whole.ready_s(now_s)
+        if whole.ready_s(now_s) <= now_s:
+            sent.append(whole.reserve(now_s))
 
 
 @given(rates_per_s, st.lists(st.floats(0.0, 10.0), max_size=30))

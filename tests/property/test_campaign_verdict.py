@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_reenroll.campaign.budget import FAILURES, TRIED, Breaker, Limit
+from batch_reenroll.campaign.breaker import Breaker
+from batch_reenroll.campaign.budget import FAILURES, TRIED, Limit
+from batch_reenroll.campaign.causes import BreakerRules, Ended
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.verdict import Stop, exit_code
@@ -103,11 +105,11 @@ def test_any_text_is_a_limit_within_its_range_or_a_value_error(text: str) -> Non
 def test_a_breaker_opens_once_at_the_first_run_of_failures_that_is_long_enough(
     threshold: int, outcomes: list[State]
 ) -> None:
-    breaker = Breaker(threshold)
+    breaker = Breaker(BreakerRules(in_a_row=threshold))
     opened = [
         n
         for n, outcome in enumerate(outcomes)
-        if breaker.record(outcome, Reason.JOB_FAILED)
+        if breaker.record(Ended(n, outcome, Reason.JOB_FAILED), float(n))
     ]
     assert opened == first_long_run(threshold, outcomes)
     assert (breaker.cause is not None) == bool(opened)

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from unit.report.reading import Outline, files_of, sheet
 from unit.report.synthetic import report_of
 
+from batch_reenroll.campaign.fingerprint import fingerprint
 from batch_reenroll.report import (
     FAILURE,
     OUTCOMES,
@@ -24,7 +25,6 @@ from batch_reenroll.report import (
     RowFacts,
 )
 from batch_reenroll.report.charts import expiry, progress
-from batch_reenroll.report.fingerprint import fingerprint
 from batch_reenroll.report.markdown import quoted
 from batch_reenroll.report.sheets import MAX_CELL, safe_cell
 

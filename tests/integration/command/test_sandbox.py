@@ -64,7 +64,8 @@ async def finished(client: CommandClient) -> JobRecord:
     """Return the newest job record once its job has ended, asking again and again."""
     async with asyncio.timeout(20):
         while True:
-            page = await client.job_history(page=1, limit=1)
+            page = await client.job_history(limit=1).read()
+            assert page is not None
             if page.items and page.items[0].status is JobStatus.COMPLETED:
                 return page.items[0]
 
@@ -121,8 +122,9 @@ async def test_a_reenrollment_is_submitted_followed_and_seen_in_the_inventory(
     assert (record.result, record.store_path) == (JobResult.SUCCESS, plan.path)
     assert "reenrollment" in record.job_type.lower()
     same = await client.job_history(
-        page=1, limit=5, agent_id=plan.agent_id, job_ids=[record.job_id]
-    )
+        limit=5, agent_id=plan.agent_id, job_ids=[record.job_id]
+    ).read()
+    assert same is not None
     assert same.items[0] == record
     assert (await client.scheduled_jobs(page=1, limit=10)).items == ()
     async with asyncio.timeout(20):

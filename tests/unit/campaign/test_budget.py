@@ -1,4 +1,4 @@
-"""Budget and breaker at their exact borders."""
+"""The budget at its exact borders."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from batch_reenroll.campaign.budget import FAILURES, TRIED, Breaker, Limit, Tally
+from batch_reenroll.campaign.budget import FAILURES, TRIED, Limit, Tally
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
-from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.report import sets
 
 
@@ -117,50 +116,3 @@ class TestWhatCounts:
         tally.add(State.FAILED)
         tally.add(State.FAILED, 2)
         assert tally.failures == 3
-
-
-class TestBreaker:
-    def test_it_opens_at_so_many_failures_in_a_row(self) -> None:
-        breaker = Breaker(3)
-        opened = [breaker.record(State.FAILED, Reason.JOB_FAILED) for _ in range(3)]
-        assert opened == [False, False, True]
-        assert breaker.cause == "3 failures in a row"
-
-    def test_it_says_only_once_that_it_opened(self) -> None:
-        breaker = Breaker(1)
-        assert breaker.record(State.FAILED, Reason.JOB_FAILED)
-        assert not breaker.record(State.FAILED, Reason.JOB_FAILED)
-
-    @pytest.mark.parametrize("success", [State.VERIFIED, State.SUCCEEDED])
-    def test_a_success_starts_the_count_again(self, success: State) -> None:
-        breaker = Breaker(2)
-        breaker.record(State.FAILED, Reason.JOB_FAILED)
-        breaker.record(success, None)
-        assert not breaker.record(State.FAILED, Reason.JOB_FAILED)
-
-    @pytest.mark.parametrize("outcome", sorted(set(OUTCOMES) - TRIED))
-    def test_a_row_that_was_not_tried_neither_counts_nor_clears(
-        self, outcome: State
-    ) -> None:
-        breaker = Breaker(2)
-        breaker.record(State.FAILED, Reason.JOB_FAILED)
-        assert not breaker.record(outcome, None)
-        assert breaker.record(State.FAILED, Reason.JOB_FAILED)
-
-    @pytest.mark.parametrize("outcome", sorted(FAILURES))
-    def test_every_kind_of_failure_counts(self, outcome: State) -> None:
-        assert Breaker(1).record(outcome, Reason.JOB_FAILED)
-
-    def test_a_pickup_timeout_opens_it_at_once(self) -> None:
-        breaker = Breaker(10)
-        assert breaker.record(State.STALLED, Reason.PICKUP_TIMEOUT)
-        assert breaker.cause == "nothing was picked up within the pick-up timeout"
-
-    def test_a_job_timeout_does_not(self) -> None:
-        assert not Breaker(10).record(State.STALLED, Reason.JOB_TIMEOUT)
-
-    def test_a_success_does_not_close_it(self) -> None:
-        breaker = Breaker(1)
-        breaker.record(State.FAILED, Reason.JOB_FAILED)
-        breaker.record(State.VERIFIED, Reason.ROTATED)
-        assert breaker.cause is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batch_reenroll.campaign.lanes import Lanes
+from batch_reenroll.campaign.lanes import ROUND_EVERY, Lanes
 
 
 def lanes_of(
@@ -30,14 +30,51 @@ class TestOrder:
     def test_one_orchestrators_rows_go_in_the_order_of_the_manifest(self) -> None:
         assert taken(lanes_of((3, "a", 1), (1, "a", 2), (2, "a", 3))) == [3, 1, 2]
 
-    def test_orchestrators_take_turns(self) -> None:
-        lanes = lanes_of((1, "a", 1), (2, "a", 2), (3, "a", 3), (4, "b", 4))
-        assert taken(lanes) == [1, 4, 2, 3]
+    def test_the_longest_queue_goes_first(self) -> None:
+        lanes = lanes_of((1, "a", 1), (2, "b", 2), (3, "b", 3), (4, "b", 4))
+        assert taken(lanes)[:2] == [2, 3]
+
+    def test_rows_in_flight_are_work_still_to_do(self) -> None:
+        lanes = lanes_of((1, "a", 1), (2, "a", 2), (3, "b", 3), (4, "b", 4))
+        lanes.resume(5, "b", 5, slot=True)
+        assert lanes.take(0.0) == 3
+
+    def test_a_slow_orchestrators_queue_is_longer_in_time(self) -> None:
+        lanes = Lanes(max_in_flight=9, per_orchestrator=9, job_s={"slow": 60.0})
+        lanes.add(1, "quick", 1)
+        lanes.add(2, "quick", 2)
+        lanes.add(3, "slow", 3)
+        assert lanes.take(0.0) == 3
+
+    def test_an_earlier_deadline_goes_before_a_longer_queue(self) -> None:
+        lanes = Lanes(max_in_flight=9, per_orchestrator=9)
+        for row_no in range(5):
+            lanes.add(row_no, "long", row_no, deadline_s=5000.0)
+        lanes.add(5, "early", 5, deadline_s=100.0)
+        assert lanes.take(0.0) == 5
+
+    def test_the_least_time_to_spare_goes_before_an_earlier_deadline(self) -> None:
+        lanes = Lanes(max_in_flight=9, per_orchestrator=9, job_s={"long": 60.0})
+        for row_no in range(100):
+            lanes.add(row_no, "long", row_no, deadline_s=5000.0)
+        lanes.add(100, "early", 100, deadline_s=4000.0)
+        assert lanes.take(0.0) == 0
+
+    def test_a_deadline_goes_before_none(self) -> None:
+        lanes = lanes_of(*((n, "long", n) for n in range(50)))
+        lanes.add(50, "due", 50, deadline_s=1e9)
+        assert lanes.take(0.0) == 50
 
     def test_a_large_orchestrator_starves_no_small_one(self) -> None:
         large = [(n, "large", n) for n in range(1000)]
         lanes = lanes_of(*large, (1000, "small", 1000), (1001, "tiny", 1001))
-        assert set(taken(lanes)[:3]) == {0, 1000, 1001}
+        assert {1000, 1001} <= set(taken(lanes)[: ROUND_EVERY * 3])
+
+    def test_the_most_urgent_has_three_turns_of_four(self) -> None:
+        rows = [(n, "large", n) for n in range(500)]
+        rows += [(500 + n, f"small{n % 20}", 500 + n) for n in range(200)]
+        first = taken(lanes_of(*rows))[:100]
+        assert sum(row_no < 500 for row_no in first) >= 75
 
 
 class TestCaps:
@@ -195,8 +232,3 @@ class TestCounts:
         lanes.finish(1)
         seen.append((lanes.waiting, lanes.held, lanes.in_flight))
         assert seen == [(1, 0, 0), (0, 1, 1), (0, 1, 0), (0, 0, 0)]
-
-    def test_each_orchestrators_queue_is_told(self) -> None:
-        lanes = lanes_of((1, "a", 1), (2, "a", 2), (3, "b", 3))
-        lanes.take(0.0)
-        assert dict(lanes.open_queues()) == {"a": 1, "b": 1}

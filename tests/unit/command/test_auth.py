@@ -76,8 +76,35 @@ async def test_a_token_is_renewed_before_it_expires(
     await endpoint.token()
     endpoint.now_s += lifetime_s - margin_s - 0.1
     assert await endpoint.token() == "Bearer token-1"
+    assert endpoint.fetched == 1
     endpoint.now_s += 0.2
+    await endpoint.token()
+    await asyncio.sleep(0)
     assert await endpoint.token() == "Bearer token-2"
+
+
+async def test_nobody_waits_for_a_new_token_while_the_old_one_is_good() -> None:
+    endpoint = Endpoint(300.0)
+    await endpoint.token()
+    endpoint.gate.clear()
+    endpoint.now_s += 299.0
+    assert [await endpoint.token() for _ in range(3)] == ["Bearer token-1"] * 3
+    await asyncio.sleep(0)
+    assert endpoint.fetched == 2
+    await endpoint.auth.close()
+
+
+async def test_a_failed_renewal_leaves_the_old_token_in_use() -> None:
+    endpoint = Endpoint(300.0)
+    await endpoint.token()
+    endpoint.error = NotSent("down")
+    endpoint.now_s += 299.0
+    for _ in range(2):
+        assert await endpoint.token() == "Bearer token-1"
+        await asyncio.sleep(0)
+    endpoint.now_s += 2.0
+    with pytest.raises(NotSent):
+        await endpoint.token()
 
 
 async def test_a_token_of_unknown_life_is_kept_until_it_is_refused() -> None:

@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import pytest
 
-from batch_reenroll.manifest.header import EMPTY, Blackout, Window, build_header
+from batch_reenroll.campaign.windows import Blackout, Window
+from batch_reenroll.manifest.header import EMPTY, build_header
 from batch_reenroll.manifest.schedule import (
     Limit,
     cron_fault,
@@ -61,6 +62,8 @@ def test_a_count_is_no_percentage() -> None:
         "*/15 0-6 1,15 JAN-MAR mon-fri",
         "0 0 * * 7",
         "5-55/10 * * * *",
+        "0 0 29 2 *",
+        "0 0 31 2 MON",
     ],
 )
 def test_cron_lines_that_hold(line: str) -> None:
@@ -83,9 +86,14 @@ def test_cron_lines_that_hold(line: str) -> None:
         "5-1 * * * *",
         "*/0 * * * *",
         "5/10 * * * *",
+        "5-5/10 * * * *",
+        "0 0 * JAN-1/2 *",
         "*-5 * * * *",
         "1,,2 * * * *",
         "@daily",
+        "0 0 31 2 *",
+        "0 0 30,31 FEB *",
+        "0 0 31 4,6,9,11 *",
     ],
 )
 def test_cron_lines_that_do_not(line: str) -> None:
@@ -111,7 +119,14 @@ def test_every_block_becomes_a_value() -> None:
             "blackouts": [
                 {"from": "2026-12-24T00:00:00Z", "to": "2026-12-24T01:00:00+00:30"}
             ],
-            "waves": [{"name": "a", "size": "1%", "soak": "5m", "max_failures": 0}],
+            "waves": [
+                {
+                    **{"name": "a", "size": "1%", "soak": "5m", "max_failures": 0},
+                    "windows": [
+                        {"cron": "0 6 * * *", "timezone": "UTC", "duration": "1h"}
+                    ],
+                }
+            ],
             "budget": {"max_failures": 3},
         }
     )
@@ -125,7 +140,19 @@ def test_every_block_becomes_a_value() -> None:
         300,
         Limit(value=Decimal(0)),
     )
+    assert header.waves[0].windows == (
+        Window(cron="0 6 * * *", timezone="UTC", duration_s=3_600),
+    )
     assert header.budget.min_rows is None
+
+
+def test_a_window_may_be_open_for_a_year_and_no_longer() -> None:
+    given = {"cron": "0 0 1 1 *", "timezone": "UTC", "duration": "366d"}
+    assert build_header({"windows": [given]})[1] == []
+    _, faults = build_header({"windows": [given | {"duration": "366d1s"}]})
+    assert [(f.code, f.column) for f in faults] == [
+        ("window_too_long", "windows[0].duration")
+    ]
 
 
 def test_default_cells_are_what_a_csv_cell_would_hold() -> None:

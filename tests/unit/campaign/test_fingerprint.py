@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batch_reenroll.report.fingerprint import fingerprint
+from batch_reenroll.campaign.fingerprint import fingerprint
 
 
 @pytest.mark.parametrize(

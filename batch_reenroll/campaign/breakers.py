@@ -1,0 +1,151 @@
+"""All breakers of a run: one for each orchestrator, one for each CA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from batch_reenroll.campaign.breaker import Breaker
+from batch_reenroll.campaign.causes import AUTHORITY, BreakerRules, Ended
+
+#: How often an orchestrator asks for work where nothing else is known: what the C
+#: agent falls back to (keyfactor-command.md 9).
+#: undocumented: Command's own default interval.
+HEARTBEAT_S = 300.0
+
+
+class Kind(StrEnum):
+    """What a breaker stands in front of."""
+
+    ORCHESTRATOR = "orchestrator"
+    AUTHORITY = "authority"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A breaker that has just opened, for the journal and the lanes."""
+
+    kind: Kind
+    name: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """The breakers that a row passes: its orchestrator's GUID, its CA or ""."""
+
+    agent_id: str
+    authority: str = ""
+
+
+class Breakers:
+    """One breaker per orchestrator and per CA, made as they are first met.
+
+    A row without a CA (Command's own setting decides) counts under the CA "".
+
+    Args:
+        orchestrator: Rules for each orchestrator.
+        authority: Rules for each CA.
+    """
+
+    def __init__(
+        self,
+        orchestrator: BreakerRules | None = None,
+        authority: BreakerRules = AUTHORITY,
+    ) -> None:
+        self._rules = {
+            Kind.ORCHESTRATOR: orchestrator or BreakerRules(),
+            Kind.AUTHORITY: authority,
+        }
+        self._breakers: dict[tuple[Kind, str], Breaker] = {}
+
+    def of(self, kind: Kind, name: str) -> Breaker:
+        """Return the breaker of an orchestrator or a CA."""
+        breaker = self._breakers.get((kind, name))
+        if breaker is None:
+            breaker = self._breakers[kind, name] = Breaker(self._rules[kind])
+        return breaker
+
+    def admit(self, row_no: int, way: Way, now_s: float) -> bool:
+        """Return whether the row may go now: only where both breakers let it.
+
+        After a rest it is then the probe of each that was open.
+        """
+        pair = self._pair(way)
+        if not all(breaker.admits(now_s) for breaker in pair):
+            return False
+        for breaker in pair:
+            breaker.admit(row_no, now_s)
+        return True
+
+    def give_back(self, row_no: int, way: Way) -> None:
+        """Note that an admitted row was not carried out."""
+        for breaker in self._pair(way):
+            breaker.give_back(row_no)
+
+    def record(self, row: Ended, way: Way, now_s: float) -> list[Opened]:
+        """Count one ended row; return the breakers that it opened, n <= 2."""
+        names = (Kind.ORCHESTRATOR, way.agent_id), (Kind.AUTHORITY, way.authority)
+        return [
+            Opened(kind=kind, name=name, cause=breaker.cause or "")
+            for kind, name in names
+            for breaker in [self.of(kind, name)]
+            if breaker.record(row, now_s)
+        ]
+
+    def hear(self, agent_id: str, cause: str | None, now_s: float) -> Opened | None:
+        """Trip an orchestrator's breaker where it is silent; return it if it opened.
+
+        Args:
+            agent_id: The orchestrator's GUID.
+            cause: What :func:`silence` says of it.
+            now_s: The run's own clock.
+        """
+        kind = Kind.ORCHESTRATOR
+        if cause is None or not self.of(kind, agent_id).trip(cause, now_s):
+            return None
+        return Opened(kind=kind, name=agent_id, cause=cause)
+
+    def causes(self) -> Iterator[Opened]:
+        """Yield every breaker that is not closed, with its cause."""
+        for (kind, name), breaker in self._breakers.items():
+            if breaker.cause is not None:
+                yield Opened(kind=kind, name=name, cause=breaker.cause)
+
+    def next_probe_s(self) -> float | None:
+        """Return when the first open breaker ends its rest; None where none does."""
+        rests = (breaker.rest_until_s for breaker in self._breakers.values())
+        return min((rest for rest in rests if rest is not None), default=None)
+
+    def _pair(self, way: Way) -> tuple[Breaker, Breaker]:
+        return (
+            self.of(Kind.ORCHESTRATOR, way.agent_id),
+            self.of(Kind.AUTHORITY, way.authority),
+        )
+
+
+def silence(
+    last_seen: datetime | None,
+    now: datetime,
+    *,
+    allowed: int,
+    heartbeat_s: float = HEARTBEAT_S,
+) -> str | None:
+    """Return the cause to trip an orchestrator's breaker for its silence, or None.
+
+    Args:
+        last_seen: ``LastSeen`` of GET /Agents, aware; None says nothing.
+        now: By Command's clock, aware.
+        allowed: Heartbeats it may miss, >= 1: it is silent once *more* time than they
+            take has passed.
+        heartbeat_s: Seconds from one heartbeat to the next.
+    """
+    if last_seen is None:
+        return None
+    quiet = now - last_seen
+    if quiet <= timedelta(seconds=allowed * heartbeat_s):
+        return None
+    missed = int(quiet.total_seconds() // heartbeat_s)
+    return f"not seen for {int(quiet.total_seconds())} s, {missed} heartbeats"

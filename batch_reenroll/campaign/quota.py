@@ -1,0 +1,79 @@
+"""What a certificate authority bears: so many requests per second, and per day.
+
+Pure. A day is any 24 hours, not a calendar day: whichever midnight the authority
+counts from, no day of its own then holds more than the quota.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from batch_reenroll.campaign.limiter import Gcra
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityLimit:
+    """Limits of one certificate authority.
+
+    Attributes:
+        rate_per_s: Highest rate of submissions, > 0, or None for no limit.
+        burst: Submissions that may leave at once after idle time, >= 1.
+        per_day: Submissions in any 24 hours, >= 1, or None for no limit.
+    """
+
+    rate_per_s: float | None = None
+    burst: int = 1
+    per_day: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.rate_per_s is not None and self.rate_per_s <= 0:
+            raise ValueError(f"rate_per_s must be > 0, not {self.rate_per_s}")
+        if self.burst < 1:
+            raise ValueError(f"burst must be >= 1, not {self.burst}")
+        if self.per_day is not None and self.per_day < 1:
+            raise ValueError(f"per_day must be >= 1, not {self.per_day}")
+
+
+class AuthorityGate:
+    """Who may pass to one authority, and when. Times are monotonic seconds.
+
+    Args:
+        limit: The authority's limits.
+        sent_s: When earlier submissions of the last 24 hours left, in any order: a
+            quota must outlive the process.
+    """
+
+    def __init__(self, limit: AuthorityLimit, sent_s: Iterable[float] = ()) -> None:
+        self._per_day = limit.per_day
+        self._sent_s = sorted(sent_s) if limit.per_day else []
+        rate = limit.rate_per_s
+        self._limiter = Gcra(rate, limit.burst) if rate is not None else None
+
+    def ready_s(self, now_s: float) -> float:
+        """Return when the next submission may leave, >= ``now_s``; takes nothing."""
+        ready_s = now_s if self._limiter is None else self._limiter.ready_s(now_s)
+        if self._per_day is None or len(self._sent_s) < self._per_day:
+            return ready_s
+        # The one that was sent ``per_day`` submissions ago must be a day old.
+        return max(ready_s, self._sent_s[-self._per_day] + DAY_S)
+
+    def reserve(self, now_s: float) -> float:
+        """Take one permit; return the moment, >= ``now_s``, when it may be used."""
+        send_s = self.ready_s(now_s)
+        if self._limiter is not None:
+            send_s = self._limiter.reserve(send_s)
+        if self._per_day is not None:
+            bisect.insort(self._sent_s, send_s)
+            old = bisect.bisect_right(self._sent_s, now_s - DAY_S)
+            del self._sent_s[:old]
+        return send_s
+
+    def give_back(self, send_s: float) -> None:
+        """Return an unused permit of the day, by the moment :meth:`reserve` gave."""
+        at = bisect.bisect_left(self._sent_s, send_s)
+        if at < len(self._sent_s) and self._sent_s[at] == send_s:
+            del self._sent_s[at]

@@ -1,0 +1,140 @@
+"""All breakers together: which rows may pass, and what silence means."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from unit.campaign.wallclock import utc
+
+from batch_reenroll.campaign.breakers import Breakers, Kind, Opened, Way, silence
+from batch_reenroll.campaign.causes import BreakerRules, Ended
+from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.campaign.reasons import Reason
+
+NOW = utc(2026, 11, 23, 20)
+ONE, OTHER = Way(agent_id="a1", authority="ca"), Way(agent_id="a2", authority="ca")
+ELSEWHERE = Way(agent_id="a2", authority="other")
+
+
+def failed(row_no: int, way: Way) -> Ended:
+    return Ended(row_no, State.FAILED, Reason.JOB_FAILED, "denied", way.agent_id)
+
+
+def breakers(
+    agent_in_a_row: int | None = 2, ca_in_a_row: int | None = None
+) -> Breakers:
+    return Breakers(
+        BreakerRules(in_a_row=agent_in_a_row, rest_s=100.0),
+        BreakerRules(in_a_row=ca_in_a_row, rest_s=300.0),
+    )
+
+
+class TestTwoWays:
+    def test_an_orchestrator_that_fails_stops_itself_alone(self) -> None:
+        found = breakers()
+        found.record(failed(1, ONE), ONE, 0.0)
+        opened = found.record(failed(2, ONE), ONE, 0.0)
+        assert opened == [
+            Opened(kind=Kind.ORCHESTRATOR, name="a1", cause="2 failures in a row")
+        ]
+        assert not found.admit(3, ONE, 0.0)
+        assert found.admit(4, OTHER, 0.0)
+
+    def test_a_ca_that_fails_stops_its_rows_on_every_orchestrator(self) -> None:
+        found = breakers(agent_in_a_row=None, ca_in_a_row=2)
+        found.record(failed(1, ONE), ONE, 0.0)
+        (opened,) = found.record(failed(2, OTHER), OTHER, 0.0)
+        assert (opened.kind, opened.name) == (Kind.AUTHORITY, "ca")
+        assert not found.admit(3, ONE, 0.0)
+        assert not found.admit(4, OTHER, 0.0)
+        assert found.admit(5, ELSEWHERE, 0.0)
+
+    def test_one_row_may_open_both(self) -> None:
+        found = breakers(agent_in_a_row=1, ca_in_a_row=1)
+        opened = found.record(failed(1, ONE), ONE, 0.0)
+        assert [each.kind for each in opened] == [Kind.ORCHESTRATOR, Kind.AUTHORITY]
+        assert list(found.causes()) == opened
+
+    def test_a_row_that_one_breaker_stops_is_not_the_probe_of_the_other(self) -> None:
+        found = breakers(agent_in_a_row=1, ca_in_a_row=1)
+        found.record(failed(1, ONE), ONE, 0.0)
+        assert not found.admit(2, ONE, 100.0)
+        assert found.of(Kind.ORCHESTRATOR, "a1").admits(100.0)
+
+    def test_one_probe_may_close_both(self) -> None:
+        found = breakers(agent_in_a_row=1, ca_in_a_row=1)
+        found.record(failed(1, ONE), ONE, 0.0)
+        assert found.admit(2, ONE, 300.0)
+        found.record(Ended(2, State.VERIFIED, Reason.ROTATED), ONE, 310.0)
+        assert list(found.causes()) == []
+
+    def test_a_row_given_back_frees_the_probe(self) -> None:
+        found = breakers(agent_in_a_row=1)
+        found.record(failed(1, ONE), ONE, 0.0)
+        found.admit(2, ONE, 100.0)
+        found.give_back(2, ONE)
+        assert found.admit(3, ONE, 100.0)
+
+    def test_it_says_when_the_next_probe_may_go(self) -> None:
+        found = breakers(agent_in_a_row=1, ca_in_a_row=1)
+        assert found.next_probe_s() is None
+        found.record(failed(1, ONE), ONE, 7.0)
+        assert found.next_probe_s() == 107.0
+
+    def test_a_probe_that_is_out_has_no_time(self) -> None:
+        found = breakers(agent_in_a_row=1)
+        found.record(failed(1, ONE), ONE, 0.0)
+        found.admit(2, ONE, 100.0)
+        assert found.next_probe_s() is None
+
+
+class TestDefaults:
+    def test_ten_failures_in_a_row_on_one_orchestrator(self) -> None:
+        found = Breakers()
+        for n in range(9):
+            assert found.record(failed(n, ONE), ONE, 0.0) == []
+        (opened,) = found.record(failed(9, ONE), ONE, 0.0)
+        assert opened.kind is Kind.ORCHESTRATOR
+
+    def test_twenty_of_one_cause_on_one_ca_if_not_on_one_orchestrator_alone(
+        self,
+    ) -> None:
+        found = Breakers()
+        opened = []
+        for n in range(20):
+            way = Way(agent_id=f"a{n % 4}", authority="ca")
+            opened += found.record(failed(n, way), way, 0.0)
+        assert [(each.kind, each.name) for each in opened] == [(Kind.AUTHORITY, "ca")]
+
+
+class TestSilence:
+    @pytest.mark.parametrize(
+        ("quiet_s", "is_silent"), [(0, False), (900, False), (901, True), (-60, False)]
+    )
+    def test_it_is_silent_beyond_the_heartbeats_it_may_miss(
+        self, quiet_s: int, is_silent: bool
+    ) -> None:
+        seen = NOW - timedelta(seconds=quiet_s)
+        assert (silence(seen, NOW, allowed=3) is not None) == is_silent
+
+    def test_it_says_for_how_long(self) -> None:
+        seen = NOW - timedelta(hours=1)
+        found = silence(seen, NOW, allowed=3, heartbeat_s=600.0)
+        assert found == "not seen for 3600 s, 6 heartbeats"
+
+    def test_an_orchestrator_never_seen_is_not_called_silent(self) -> None:
+        assert silence(None, NOW, allowed=1) is None
+
+    def test_silence_opens_the_orchestrators_breaker_once(self) -> None:
+        found = breakers()
+        opened = found.hear("a1", "not seen for 3600 s", 0.0)
+        assert opened is not None
+        assert opened.cause == "not seen for 3600 s"
+        assert found.hear("a1", "not seen for 3700 s", 1.0) is None
+        assert not found.admit(1, ONE, 1.0)
+
+    def test_an_orchestrator_that_is_heard_stays_closed(self) -> None:
+        found = breakers()
+        assert found.hear("a1", None, 0.0) is None
+        assert found.admit(1, ONE, 0.0)
