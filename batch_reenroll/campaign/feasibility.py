@@ -147,8 +147,9 @@ class _Prediction:
         bound, bound_by = self._lower_bound()
         last = np.maximum(finish.max(axis=1), bound)
         deadlines = np.array([_deadline(queue, question) for queue in self._queues])
-        late = finish - deadlines
-        has_deadline = bool(np.isfinite(deadlines).any())
+        due = np.isfinite(deadlines)
+        late = np.where(due, finish - np.where(due, deadlines, 0.0), -np.inf)
+        has_deadline = bool(due.any())
         late_s = _percentile(late.max(axis=1), 95) if has_deadline else 0.0
         return Forecast(
             p50=_percentile(last, 50),

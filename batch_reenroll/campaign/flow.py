@@ -186,8 +186,11 @@ class _Flow:
             self._idle_s = np.where(waited[:, None], again_s, self._idle_s)
         self._now = np.where(active, begin, self._now)
         self._quotas.turn(self._now)
-        dt = np.minimum(step_s, end - np.where(np.isfinite(begin), begin, 0.0))
-        return np.minimum(dt, self._quotas.left_s(self._now))
+        left_s = self._quotas.left_s(self._now)
+        # Where only used-up quotas are left, the next step is the next day.
+        can_go = self._can_go().any(axis=1)
+        dt = np.where(can_go, np.minimum(step_s, left_s), left_s)
+        return np.minimum(dt, end - np.where(np.isfinite(begin), begin, 0.0))
 
     def _step(self, dt: Floats) -> None:
         work = self._work
@@ -295,4 +298,3 @@ def open_after(start: float, seconds: Floats, spans: Spans | None) -> Floats:
         now = np.where(ends_here, begin + left, now)
         left = np.where(np.isfinite(now), left, left - (end - begin))
     return now
-

@@ -61,9 +61,42 @@ class ReenrollmentRequest:
     enrollment_pattern_id: int | None = None
 
 
+class AliasRule(IntEnum):
+    """``CustomAliasAllowed`` (keyfactor-command.md 12)."""
+
+    FORBIDDEN = 0
+    OPTIONAL = 1
+    REQUIRED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryParameter:
+    """What a store type wants to know of each certificate.
+
+    Attributes:
+        name: Key in ``JobProperties``.
+        kind: ``String``, ``Bool``, ``MultipleChoice``, ``Secret``, or "" if unknown.
+        required: Whether a reenrollment needs it.
+        options: Values allowed; none = any.
+        default: Command's own value, or "".
+        depends_on: Only wanted where this other parameter is set, or "".
+    """
+
+    name: str
+    kind: str = ""
+    required: bool = False
+    options: tuple[str, ...] = ()
+    default: str = ""
+    depends_on: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """A certificate store. ``reenrollable`` is None where Command does not say."""
+    """A certificate store. ``reenrollable`` is None where Command does not say.
+
+    ``entry_parameters`` are those that its reenrollment takes; none where Command
+    does not say.
+    """
 
     store_id: str
     agent_id: str | None
@@ -76,17 +109,31 @@ class Store:
     reenrollable: bool | None
     reenrollment_message: str
     inventory_scheduled: bool
+    entry_parameters: tuple[EntryParameter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreType:
-    """A store type. ``capability`` is the prefix of its job types (``WinCert``)."""
+    """A store type.
+
+    Attributes:
+        store_type: Its number, as stores name it.
+        name, short_name: As Command shows them.
+        capability: Prefix of its job types (``WinCert``).
+        supports_reenrollment: Its ``SupportedOperations.Enrollment``.
+        entry_parameters, job_properties: What ``JobProperties`` may hold; a type has
+            the one or the other (keyfactor-command.md 1.2).
+        custom_alias: Its rule for aliases, None where Command does not say.
+    """
 
     store_type: int
     name: str
     short_name: str
     capability: str
     supports_reenrollment: bool
+    entry_parameters: tuple[EntryParameter, ...] = ()
+    job_properties: tuple[str, ...] = ()
+    custom_alias: AliasRule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 
 from batch_reenroll.campaign.nouns import (
     Orchestrator,
@@ -12,6 +13,7 @@ from batch_reenroll.campaign.nouns import (
     Store,
     StoreType,
 )
+from batch_reenroll.campaign.preflight import Case, Enrollment, cautions, obstacles
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.text import visible
 
@@ -48,7 +50,7 @@ class Verdict:
 
     ``request`` is complete where the store was found; otherwise it holds what the row
     said, with empty GUIDs for what it did not. The texts are Command's own, "" where
-    the store was not found.
+    the store was not found. ``cautions`` do not stop the row.
     """
 
     request: ReenrollmentRequest
@@ -60,20 +62,23 @@ class Verdict:
     store_type: str = ""
     capability: str = ""
     place_unique: bool = False
-
-
-def place_key(agent_id: str | None, machine: str, path: str) -> tuple[str, str, str]:
-    """Return what job lists tell stores of one orchestrator apart by."""
-    return agent_id or "", machine.casefold(), path.casefold()
+    cautions: tuple[tuple[Reason, str], ...] = ()
 
 
 @dataclass(slots=True)
 class Directory:
-    """Command's stores, types and orchestrators, indexed for resolving rows."""
+    """Command's stores, types and orchestrators, indexed for resolving rows.
+
+    Attributes:
+        enrollment: What Command can issue.
+        read_at: When all this was read, aware; None = nobody asks for cautions.
+    """
 
     stores: dict[str, Store] = field(default_factory=dict)
     types: dict[int, StoreType] = field(default_factory=dict)
     orchestrators: dict[str, Orchestrator] = field(default_factory=dict)
+    enrollment: Enrollment = field(default_factory=Enrollment)
+    read_at: datetime | None = None
     _by_place: dict[tuple[str, str], list[Store]] = field(default_factory=dict)
     _paths: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -109,17 +114,44 @@ class Directory:
         )
 
 
-def resolve(wish: Wish, directory: Directory) -> Verdict:
-    """Return the verdict on one row. The first thing that stops it is the reason."""
+def resolve(
+    wish: Wish, directory: Directory, *, ignore: frozenset[Reason] = frozenset()
+) -> Verdict:
+    """Return the verdict on one row.
+
+    The first thing that stops it is the reason; the message names everything that a
+    correction of the row itself would mend.
+
+    Args:
+        wish: What the row says.
+        directory: What Command showed.
+        ignore: Obstacles that become cautions.
+    """
     store, refusal = _find(wish, directory)
     if store is None:
         return refusal
     kind = directory.types.get(store.store_type)
     agent_id = store.agent_id or wish.agent_guid or ""
     agent = directory.orchestrators.get(agent_id)
+    request = _request(wish, store.store_id, agent_id)
+    case = Case(
+        request=request,
+        store=store,
+        kind=kind,
+        agent=agent,
+        enrollment=directory.enrollment,
+    )
     reason, message = _judge(wish, store, kind, agent, agent_id)
+    found = [] if reason else list(obstacles(case))
+    stopping = [one for one in found if one.reason not in ignore]
+    if stopping:
+        reason = stopping[0].reason
+        message = "; ".join(one.message for one in stopping)
+    said = [one for one in found if one.reason in ignore]
+    if reason is None and directory.read_at is not None:
+        said += cautions(case, directory.read_at)
     return Verdict(
-        request=_request(wish, store.store_id, agent_id),
+        request=request,
         reason=reason,
         message=message,
         client_machine=store.client_machine,
@@ -128,6 +160,7 @@ def resolve(wish: Wish, directory: Directory) -> Verdict:
         store_type=kind.short_name if kind else str(store.store_type),
         capability=kind.capability if kind else "",
         place_unique=directory.path_is_unique(store),
+        cautions=tuple((one.reason, one.message) for one in said),
     )
 
 

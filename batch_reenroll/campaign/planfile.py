@@ -181,6 +181,10 @@ def _read_row(line: str, number: int) -> PlannedRow:
                 reason=Reason(reason) if reason else None,
                 message=value.get("message", ""),
                 place_unique=value.get("place_unique", False),
+                cautions=tuple(
+                    (Reason(code), str(text))
+                    for code, text in value.get("cautions", ())
+                ),
                 **place,
             ),
             skipped=State(skipped) if skipped else None,
@@ -220,13 +224,14 @@ def _row(row: PlannedRow) -> dict[str, Any]:
         "current_thumbprint": row.current_thumbprint,
         "wave": row.wave,
         "deadline": row.deadline,
+        "cautions": [[reason, message] for reason, message in verdict.cautions],
     }
     request = {k: v for k, v in asdict(row.request).items() if v not in (None, {})}
     return {
         "row": row.row_no,
         "row_id": row.row_id,
         "request": request,
-        **{name: value for name, value in said.items() if value not in (None, "")},
+        **{name: value for name, value in said.items() if value not in (None, "", [])},
         "cells": list(row.cells),
     }
 

@@ -22,6 +22,17 @@ class Reason(StrEnum):
     ORCHESTRATOR_UNAPPROVED = "orchestrator_unapproved"
     ORCHESTRATOR_MISMATCH = "orchestrator_mismatch"
     REENROLLMENT_UNSUPPORTED = "reenrollment_unsupported"
+    PARAMETER_MISSING = "parameter_missing"
+    PARAMETER_VALUE = "parameter_value"
+    PROPERTY_UNKNOWN = "property_unknown"
+    AUTHORITY_UNKNOWN = "authority_unknown"
+    TEMPLATE_UNKNOWN = "template_unknown"
+    # what the plan points out without stopping the row
+    ORCHESTRATOR_SILENT = "orchestrator_silent"
+    ORCHESTRATOR_INCAPABLE = "orchestrator_incapable"
+    PROPERTIES_UNLISTED = "properties_unlisted"
+    SUBJECT_FRAGILE = "subject_fragile"
+    TEMPLATE_NEEDS_APPROVAL = "template_needs_approval"
     JOB_PENDING = "job_pending"
     ALREADY_ROTATED = "already_rotated"
     EXCLUDED_BY_LIMIT = "excluded_by_limit"
@@ -100,6 +111,47 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     R.REENROLLMENT_UNSUPPORTED: Explanation(
         "Command says that this store cannot be re-enrolled.",
         "Use another way to renew it; see Command's message.",
+    ),
+    R.PARAMETER_MISSING: Explanation(
+        "The store type needs an entry parameter for a reenrollment that the row does "
+        "not give.",
+        "Add the column JobProperties.<Name> that the message names.",
+    ),
+    R.PARAMETER_VALUE: Explanation(
+        "An entry parameter has a value that the store type does not allow.",
+        "Use one of the values that the message names.",
+    ),
+    R.PROPERTY_UNKNOWN: Explanation(
+        "JobProperties holds a name that the store type does not know.",
+        "Correct the name; or plan with --ignore property_unknown.",
+    ),
+    R.AUTHORITY_UNKNOWN: Explanation(
+        "Command has no such certificate authority; the job would fail.",
+        "Write it as Command shows it: hostname\\logical name.",
+    ),
+    R.TEMPLATE_UNKNOWN: Explanation(
+        "Command has no such certificate template; the job would fail.",
+        "Use the template's short name.",
+    ),
+    R.ORCHESTRATOR_SILENT: Explanation(
+        "The orchestrator has not been heard of for over a day.",
+        "See to it that it runs, or its rows will end stalled.",
+    ),
+    R.ORCHESTRATOR_INCAPABLE: Explanation(
+        "The orchestrator does not list a capability for reenrollment of this type.",
+        "Check that its extension is installed and approved.",
+    ),
+    R.PROPERTIES_UNLISTED: Explanation(
+        "JobProperties is given, but Command lists none for the store type.",
+        "Check that the names are right.",
+    ),
+    R.SUBJECT_FRAGILE: Explanation(
+        "The subject has characters that some orchestrators are known to misread.",
+        "Try one such store first and look at the new certificate's subject.",
+    ),
+    R.TEMPLATE_NEEDS_APPROVAL: Explanation(
+        "The template needs somebody's approval; orchestrators do not wait for it.",
+        "Expect the job to fail, or use a template without approval.",
     ),
     R.JOB_PENDING: Explanation(
         "Somebody else's reenrollment of this store is already waiting in Command.",

@@ -18,7 +18,7 @@ from batch_reenroll.campaign.quota import AuthorityLimit
 _TRIALS = 60
 
 #: A change must save this share of the time from start to P95, and this much.
-_LEAST_SHARE, _LEAST_GAIN_S = 0.02, 60.0
+_LEAST_SHARE, _LEAST_GAIN_S = 0.05, 60.0
 
 
 @dataclass(frozen=True, slots=True)

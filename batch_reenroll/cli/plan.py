@@ -16,7 +16,8 @@ import click
 from batch_reenroll.campaign.budget import Limit
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.planfile import plan_lines
-from batch_reenroll.campaign.reasons import EXPLANATIONS
+from batch_reenroll.campaign.preflight import IGNORABLE
+from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.waves import WavePlan
 from batch_reenroll.cli.carry import Connect, run_async
@@ -46,8 +47,14 @@ NOTHING_TO_DO = 12
 
 
 def choice_options(function: F) -> F:
-    """Add ``--strict``, ``--limit`` and ``--only-wave``."""
+    """Add ``--strict``, ``--limit``, ``--only-wave`` and ``--ignore``."""
     for option in (
+        click.option(
+            "--ignore",
+            type=click.Choice([str(reason) for reason in sorted(IGNORABLE)]),
+            multiple=True,
+            help="Let rows go that this would stop; may be repeated.",
+        ),
         click.option("--only-wave", metavar="NAME", help="Only rows of this wave."),
         click.option(
             "--limit", type=click.IntRange(min=1), help="Submit this many rows at most."
@@ -64,6 +71,7 @@ def choice_from(values: dict[str, Any]) -> Choice:
         limit=values.pop("limit"),
         only_wave=values.pop("only_wave"),
         strict=values.pop("strict"),
+        ignore=frozenset(map(Reason, values.pop("ignore"))),
     )
 
 
@@ -174,8 +182,10 @@ async def look(choice: Choice, way: Connect, *, taken: frozenset[str]) -> Planne
         CommandError: One of the lists could not be read.
     """
     async with way() as client:
+        directory = await read_directory(client)
+        directory.read_at = datetime.now(UTC)
         return Planner(
-            directory=await read_directory(client),
+            directory=directory,
             board=await read_board(client),
             taken=taken,
             choice=choice,
@@ -194,6 +204,7 @@ def show_plan(
                 "command": draft.command_url,
                 "rows": {str(state): n for state, n in sorted(counts.items())},
                 "reasons": {str(r): n for r, n in planner.reasons.most_common()},
+                "cautions": {str(r): n for r, n in planner.cautions.most_common()},
                 "requests": dict(planner.requests),
                 "manifest_sha256": draft.manifest_sha256,
                 "plan_sha256": planner.digest,
@@ -210,6 +221,10 @@ def show_plan(
     lines += [
         f"  {n} skipped, {reason}: {EXPLANATIONS[reason].meaning}"
         for reason, n in planner.reasons.most_common()
+    ]
+    lines += [
+        f"  {n} to look at, {reason}: {EXPLANATIONS[reason].meaning}"
+        for reason, n in planner.cautions.most_common()
     ]
     lines += _schedule_lines(planner, settings)
     for line in lines:

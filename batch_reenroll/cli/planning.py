@@ -37,11 +37,13 @@ class Choice:
         limit: Rows that may be submitted, or None for all; >= 1.
         only_wave: Only rows whose ``Wave`` is this, or None.
         strict: Refuse the plan when any row cannot run.
+        ignore: Obstacles that are only pointed out.
     """
 
     limit: int | None = None
     only_wave: str | None = None
     strict: bool = False
+    ignore: frozenset[Reason] = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Planner:
         requests: Requests that reading all this took, by kind.
         counts: Rows by what becomes of them: ``pending``, or how they are skipped.
         reasons: Skipped rows by reason.
+        cautions: Rows that may go by what is pointed out about them.
         drawn: Which row is in which wave, None before they were drawn or where the
             rows say it themselves.
     """
@@ -63,6 +66,7 @@ class Planner:
     requests: Mapping[str, int] = field(default_factory=dict)
     counts: Counter[State] = field(default_factory=Counter)
     reasons: Counter[Reason] = field(default_factory=Counter)
+    cautions: Counter[Reason] = field(default_factory=Counter)
     digest: str = ""
     drawn: Drawn | None = None
     _is_drawing: bool = False
@@ -92,6 +96,7 @@ class Planner:
         """
         self.counts.clear()
         self.reasons.clear()
+        self.cautions.clear()
         digest = PlanDigest()
         in_wave = 0
         rows = source.rows(self)
@@ -100,6 +105,7 @@ class Planner:
             self.counts[row.skipped or State.PENDING] += 1
             if row.verdict.reason is not None:
                 self.reasons[row.verdict.reason] += 1
+            self.cautions.update({reason for reason, _ in row.verdict.cautions})
             yield row
         wave = self.choice.only_wave
         if wave is not None and not in_wave and not self._is_drawing:
@@ -134,7 +140,7 @@ class Planner:
     def planned(self, row: ManifestRow) -> PlannedRow:
         """Return a manifest's row with its verdict."""
         wish = Wish(**{name: getattr(row, name) for name in _WISHES})
-        verdict = resolve(wish, self.directory)
+        verdict = resolve(wish, self.directory, ignore=self.choice.ignore)
         return self._judged(
             PlannedRow(
                 row_no=row.row_no,
@@ -154,7 +160,8 @@ class Planner:
         """
         if row.skipped is not None:
             return row
-        verdict = resolve(wish_of(row.request), self.directory)
+        wish = wish_of(row.request)
+        verdict = resolve(wish, self.directory, ignore=self.choice.ignore)
         now = replace(verdict, request=row.request)
         return self._judged(replace(row, verdict=now))
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from batch_reenroll.campaign.nouns import (
+    AliasRule,
+    EntryParameter,
     InventoryCertificate,
     JobRecord,
     JobResult,
@@ -109,6 +111,7 @@ def store(raw: object) -> Store:
         reenrollment_message=status.text("Message"),
         inventory_scheduled=bool(schedule)
         or row.guid("CertStoreInventoryJobId") is not None,
+        entry_parameters=_entry_parameters(status),
     )
 
 
@@ -122,7 +125,74 @@ def store_type(raw: object) -> StoreType:
         capability=row.text("Capability"),
         supports_reenrollment=row.child("SupportedOperations").flag("Enrollment")
         is True,
+        entry_parameters=_entry_parameters(row),
+        job_properties=tuple(p for p in row.items("JobProperties") if _is_name(p)),
+        custom_alias=_alias_rule(row),
     )
+
+
+def _entry_parameters(row: Fields) -> tuple[EntryParameter, ...]:
+    """Return the entry parameters; what cannot be read of one is left out."""
+    items = [item for item in row.items("EntryParameters") if isinstance(item, Mapping)]
+    return tuple(
+        _entry_parameter(item) for item in map(Fields, items) if item.text("Name")
+    )
+
+
+def _entry_parameter(row: Fields) -> EntryParameter:
+    options = row.raw("Options")
+    if isinstance(options, list):
+        words = [str(option) for option in options]
+    else:
+        words = row.text("Options").split(",")
+    return EntryParameter(
+        name=row.text("Name"),
+        kind=_parameter_kind(row),
+        required=_is_required(row),
+        options=tuple(word.strip() for word in words if word.strip()),
+        default=row.text("DefaultValue"),
+        depends_on=row.text("DependsOn").strip(),
+    )
+
+
+def _parameter_kind(row: Fields) -> str:
+    number = row.integer("Type")
+    if number is None:
+        return row.text("Type").strip()
+    # undocumented: which number is which; the order of Keyfactor's own list.
+    return _PARAMETER_KINDS[number] if number in range(len(_PARAMETER_KINDS)) else ""
+
+
+_PARAMETER_KINDS = ("String", "Bool", "MultipleChoice", "Secret")
+
+#: ``RequiredWhen`` as flags (keyfactor-command.md 12): 1, 2, 4 and 8, in the order of
+#: the object's names. undocumented: that the last one is OnReenrollment.
+_ON_REENROLLMENT = 8
+
+
+def _is_required(row: Fields) -> bool:
+    """Return whether a reenrollment needs the parameter.
+
+    Newer versions call it ``ValidationOptions.OnODKG``; what its number means is not
+    known, so that it never refuses a row (keyfactor-command.md 4.3).
+    """
+    flags = row.integer("RequiredWhen")
+    if flags is not None:
+        return bool(flags & _ON_REENROLLMENT)
+    return row.child("RequiredWhen").flag("OnReenrollment") is True
+
+
+def _alias_rule(row: Fields) -> AliasRule | None:
+    for rule in AliasRule:
+        if row.integer("CustomAliasAllowed") == rule:
+            return rule
+        if row.text("CustomAliasAllowed").strip().lower() == rule.name.lower():
+            return rule
+    return None
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def orchestrator(raw: object) -> Orchestrator:

@@ -79,6 +79,24 @@ class TestBorders:
         assert calendar.closes_at(at) == utc(2026, 10, 28)
 
 
+class TestSpans:
+    def test_one_that_ends_as_the_time_asked_for_begins_is_not_in_it(self) -> None:
+        spans = Recurrence(window("0 1 * * *")).spans(
+            utc(2026, 1, 1, 2), utc(2026, 1, 2, 1)
+        )
+        assert list(spans) == []
+
+    def test_one_that_reaches_into_it_comes_whole(self) -> None:
+        spans = Recurrence(window("0 1 * * *", hours=2)).spans(
+            utc(2026, 1, 1, 2), utc(2026, 1, 2)
+        )
+        assert list(spans) == [Span(utc(2026, 1, 1, 1), utc(2026, 1, 1, 3))]
+
+    def test_no_time_has_no_spans(self) -> None:
+        at = utc(2026, 1, 1)
+        assert list(Calendar().open_spans(at, at)) == []
+
+
 class TestAlwaysAndNever:
     def test_without_windows_it_is_always_open(self) -> None:
         at = utc(2026, 1, 1)
@@ -134,6 +152,12 @@ class TestBlackouts:
         calendar = Calendar(blackouts=[self.BLACKOUT])
         assert calendar.closes_at(OPENS) == self.BLACKOUT.start
         assert calendar.opens_at(self.BLACKOUT.start) == self.BLACKOUT.end
+
+    def test_one_that_is_over_leaves_no_trace(self) -> None:
+        calendar = Calendar(blackouts=[self.BLACKOUT])
+        after = self.BLACKOUT.end + SECOND
+        assert calendar.is_open(after)
+        assert list(calendar.open_spans(after, SHUTS)) == [Span(after, SHUTS)]
 
     def test_those_that_overlap_may_come_in_any_order(self) -> None:
         later = Blackout(start=self.BLACKOUT.start + SECOND, end=SHUTS + SECOND)

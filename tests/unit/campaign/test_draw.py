@@ -76,6 +76,12 @@ class TestCanary:
         assert types_in(found, rows, "early") == {"JKS": 1, "F5": 1, "PEM": 1}
         assert found.coverage[1].unsampled == ()
 
+    def test_strata_of_one_size_do_not_compete_by_the_order_of_the_rows(self) -> None:
+        rows, plan = kinds(PEM=5, IIS=5), waves(canary="1", rest=None)
+        backwards = rows[::-1]
+        one, other = (assign(r, plan, seed=SEED) for r in (rows, backwards))
+        assert in_wave(one, rows, "canary") == in_wave(other, backwards, "canary")
+
     def test_it_is_not_the_first_rows(self) -> None:
         rows = kinds(PEM=1_000)
         found = assign(rows, waves(canary="10", rest=None), seed=SEED)
@@ -155,7 +161,8 @@ class TestSeats:
             pytest.param(10, [60, 30, 10], [], [6, 3, 1], id="whole shares"),
             pytest.param(4, [5, 3, 2], [], [2, 1, 1], id="largest remainders"),
             pytest.param(1, [4, 2, 2], [], [1, 0, 0], id="the largest of all"),
-            pytest.param(1, [3, 3], [], [1, 0], id="a tie goes to the first"),
+            pytest.param(2, [1, 3], [], [0, 2], id="a tie goes to the larger"),
+            pytest.param(1, [3, 3], [], [1, 0], id="or else to the first"),
             pytest.param(3, [97, 2, 1], [0, 1, 2], [1, 1, 1], id="one each"),
             pytest.param(2, [97, 2, 1], [0, 1, 2], [1, 1, 0], id="in this order"),
             pytest.param(1, [97, 0, 1], [1, 2, 0], [0, 0, 1], id="none left of it"),

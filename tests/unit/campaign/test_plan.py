@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from batch_reenroll.campaign.nouns import Orchestrator, Store, StoreType
-from batch_reenroll.campaign.plan import Directory, Verdict, Wish, place_key, resolve
+from batch_reenroll.campaign.plan import Directory, Verdict, Wish, resolve
 from batch_reenroll.campaign.reasons import Reason
 
 WINCERT = StoreType(
@@ -242,8 +242,3 @@ class TestPlaces:
         found = directory(STORE, STORE)
         assert found.path_is_unique(STORE)
         assert found.at_place("web1", "My", None) == [STORE]
-
-    def test_a_places_key_ignores_letter_case_but_not_the_orchestrator(self) -> None:
-        assert place_key("a", "WEB1", "My") == place_key("a", "web1", "MY")
-        assert place_key("a", "web1", "My") != place_key("b", "web1", "My")
-        assert place_key(None, "web1", "My") == ("", "web1", "my")

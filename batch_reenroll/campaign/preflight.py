@@ -1,0 +1,232 @@
+"""What a row would run into, found out before anything is sent. Pure.
+
+Two kinds: what would certainly fail stops the row; what may go well is a *caution*,
+which only speaks. Documents that leave a rule open make for cautions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from batch_reenroll.campaign.nouns import (
+    EntryParameter,
+    Orchestrator,
+    ReenrollmentRequest,
+    Store,
+    StoreType,
+)
+from batch_reenroll.campaign.reasons import Reason
+from batch_reenroll.text import visible
+
+#: Longest silence of an orchestrator without a word. Keyfactor's own scripts look for
+#: those seen since yesterday (keyfactor-command.md 4.4).
+SILENCE = timedelta(days=1)
+
+#: Found in values that some orchestrators split or read wrongly
+#: (keyfactor-command.md 8): quotes and escapes, and what they protect.
+_FRAGILE = re.compile(r'["\\+;<>#]')
+
+#: Obstacles that a user may overrule: they rest on lists that may be incomplete.
+IGNORABLE = frozenset(
+    {
+        Reason.PARAMETER_MISSING,
+        Reason.PARAMETER_VALUE,
+        Reason.PROPERTY_UNKNOWN,
+        Reason.AUTHORITY_UNKNOWN,
+        Reason.TEMPLATE_UNKNOWN,
+    }
+)
+
+_LIMIT = 200
+
+
+class Finding(NamedTuple):
+    """One thing about a row: a stable code, and words with the row's own values."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A certificate template, by every name that Command gives it."""
+
+    names: tuple[str, ...]
+    needs_approval: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrollment:
+    r"""What Command can issue, as far as the account may see it.
+
+    Attributes:
+        authorities: As requests name them, ``hostname\logical name``; None = not known.
+        templates: None = not known.
+    """
+
+    authorities: tuple[str, ...] | None = None
+    templates: tuple[Template, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One row with all that is known of where it would go.
+
+    Attributes:
+        request: What would be sent.
+        store: Its store.
+        kind: The store's type, None where Command lists none.
+        agent: The store's orchestrator, None where Command lists none.
+        enrollment: What Command can issue.
+    """
+
+    request: ReenrollmentRequest
+    store: Store
+    kind: StoreType | None
+    agent: Orchestrator | None
+    enrollment: Enrollment
+
+    @property
+    def parameters(self) -> tuple[EntryParameter, ...]:
+        """The entry parameters: the store's own word goes before its type's."""
+        kind = self.kind.entry_parameters if self.kind else ()
+        return self.store.entry_parameters or kind
+
+    @property
+    def property_names(self) -> tuple[str, ...]:
+        """Every name that ``JobProperties`` may hold; none = not known."""
+        older = self.kind.job_properties if self.kind else ()
+        return (*(parameter.name for parameter in self.parameters), *older)
+
+
+def obstacles(case: Case) -> Iterator[Finding]:
+    """Yield what would make the row's job fail for certain."""
+    properties = case.request.job_properties
+    given = {name.casefold(): value for name, value in properties.items()}
+    for parameter in case.parameters:
+        yield from _parameter(parameter, given)
+    names = case.property_names
+    for name in properties:
+        if names and not _is_named(name, names):
+            yield Finding(
+                Reason.PROPERTY_UNKNOWN,
+                f"JobProperties.{visible(name, _LIMIT)} is not known to the store type"
+                + _guess(name, names),
+            )
+    yield from _issuing(case)
+
+
+def cautions(case: Case, now: datetime) -> Iterator[Finding]:
+    """Yield what a person should know about a row that may go.
+
+    Args:
+        case: The row.
+        now: Aware.
+    """
+    request, kind = case.request, case.kind
+    if case.agent is not None:
+        yield from _about_orchestrator(case.agent, kind, now)
+    if request.job_properties and kind is not None and not case.property_names:
+        name = visible(kind.short_name, _LIMIT)
+        message = f"Command lists no entry parameters for store type {name}"
+        yield Finding(Reason.PROPERTIES_UNLISTED, message)
+    subject = request.subject_name
+    found = _FRAGILE.search(subject)
+    if found:
+        message = f"the subject holds {found.group()!r}: {visible(subject, _LIMIT)}"
+        yield Finding(Reason.SUBJECT_FRAGILE, message)
+    template = request.certificate_template
+    waiting = [one for one in case.enrollment.templates or () if one.needs_approval]
+    if template and any(_is_named(template, one.names) for one in waiting):
+        message = f"template {visible(template, _LIMIT)} needs approval"
+        yield Finding(Reason.TEMPLATE_NEEDS_APPROVAL, message)
+
+
+def _parameter(
+    parameter: EntryParameter, given: Mapping[str, object]
+) -> Iterator[Finding]:
+    value = given.get(parameter.name.casefold())
+    name = f"JobProperties.{visible(parameter.name, _LIMIT)}"
+    if value in (None, ""):
+        depends = parameter.depends_on.casefold()
+        wanted = not depends or _is_set(given.get(depends))
+        if parameter.required and not parameter.default and wanted:
+            yield Finding(Reason.PARAMETER_MISSING, f"{name} is missing")
+        return
+    allowed = _allowed(parameter)
+    text = _text(value)
+    if allowed and text.casefold() not in {option.casefold() for option in allowed}:
+        yield Finding(
+            Reason.PARAMETER_VALUE,
+            f"{name} is {visible(text, _LIMIT)!r}; expected "
+            + visible(", ".join(allowed), _LIMIT),
+        )
+
+
+def _allowed(parameter: EntryParameter) -> tuple[str, ...]:
+    if parameter.kind.casefold() == "bool":
+        return ("true", "false")
+    return parameter.options
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_set(value: object) -> bool:
+    return _text(value).casefold() not in ("", "none", "false", "0")
+
+
+def _issuing(case: Case) -> Iterator[Finding]:
+    authority, authorities = (
+        case.request.certificate_authority,
+        case.enrollment.authorities,
+    )
+    if authority and authorities and not _is_named(authority, authorities):
+        yield Finding(
+            Reason.AUTHORITY_UNKNOWN,
+            f"Command has no certificate authority {visible(authority, _LIMIT)}"
+            + _guess(authority, authorities),
+        )
+    template = case.request.certificate_template
+    names = [name for one in case.enrollment.templates or () for name in one.names]
+    if template and names and not _is_named(template, names):
+        yield Finding(
+            Reason.TEMPLATE_UNKNOWN,
+            f"Command has no template {visible(template, _LIMIT)}"
+            + _guess(template, names),
+        )
+
+
+def _about_orchestrator(
+    agent: Orchestrator, kind: StoreType | None, now: datetime
+) -> Iterator[Finding]:
+    name = visible(agent.client_machine, _LIMIT)
+    if agent.last_seen is not None and now - agent.last_seen > SILENCE:
+        yield Finding(
+            Reason.ORCHESTRATOR_SILENT,
+            f"orchestrator {name} was last seen {agent.last_seen.isoformat()}",
+        )
+    wanted = kind.capability.casefold() if kind else ""
+    listed = [capability.casefold() for capability in agent.capabilities]
+    if wanted and listed and not any(wanted in capability for capability in listed):
+        yield Finding(
+            Reason.ORCHESTRATOR_INCAPABLE,
+            f"orchestrator {name} lists no capability for "
+            f"{visible(kind.capability if kind else '', _LIMIT)}",
+        )
+
+
+def _is_named(wanted: str, names: Iterable[str]) -> bool:
+    return wanted.casefold() in {name.casefold() for name in names}
+
+
+def _guess(name: str, known: Iterable[str]) -> str:
+    by_folded = {one.casefold(): one for one in known}
+    close = get_close_matches(name.casefold(), by_folded, n=1)
+    return f"; did you mean {visible(by_folded[close[0]], _LIMIT)}?" if close else ""
