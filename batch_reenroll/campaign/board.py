@@ -2,8 +2,8 @@
 
 Pure memory over explicit times. A *look* reads ScheduledJobs first and JobHistory
 second: a job leaves the one as it enters the other, so in this order it cannot hide
-between the two reads. Absence counts only after a look that was complete and that
-began late enough (see ``correlate.py``).
+between the two reads, unless the lists lag. Absence counts only after two looks that
+were complete and late enough (see ``looks.py``).
 
 Memory: every waiting job of the last look, every job that has not ended, and ended
 jobs only of places that somebody asked to :meth:`JobBoard.watch`.
@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from batch_reenroll.campaign.looks import Looks
 from batch_reenroll.campaign.nouns import (
     JobRecord,
     JobResult,
@@ -88,10 +89,12 @@ class JobBoard:
     Attributes:
         high_id: Highest JobHistoryId seen, 0 for none.
         look_began_s: When the last complete look began, monotonic seconds, or None.
+        looks: All complete looks, for proofs of absence.
     """
 
     high_id: int = 0
     look_began_s: float | None = None
+    looks: Looks = field(default_factory=Looks, compare=False)
     _jobs: dict[str, _Job] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
     _by_tail: dict[str, set[str]] = field(default_factory=dict)
@@ -174,9 +177,13 @@ class JobBoard:
                 self._gone.add(record.job_id)
                 self._drop(record.job_id)
 
-    def finish_look(self, began_s: float) -> None:
-        """Say that both lists were read to the end in a look begun at ``began_s``."""
+    def finish_look(self, began_s: float, between_s: float | None = None) -> None:
+        """Say that both lists were read to the end in a look begun at ``began_s``.
+
+        ``between_s`` is when the first had been read; None = at once.
+        """
         self.look_began_s = began_s
+        self.looks.add(began_s, began_s if between_s is None else between_s)
 
     def latest(self, job_id: str) -> JobRecord | None:
         """Return the job's row with the highest JobHistoryId, or None."""

@@ -23,9 +23,9 @@ in doubt                two or more                     unknown, both named
 in doubt                none, look too early            wait: lists may lag, and the
                                                         request may still be under way
 in doubt                none, pick-up timeout over      unknown: a person must look
-in doubt                none in a complete look begun   back to pending: had the request
-                        a settle time after the doubt   been carried out, its job would
-                                                        stand in one of the two lists
+in doubt                none in two complete looks,     back to pending: had the request
+                        the later one begun a settle    been carried out, its job would
+                        time after the doubt            have stood in one of the lists
 retried, in doubt       its old job still waits         withdraw it; once it is gone
                                                         from both lists, send again
 retried, in doubt       two or more, all ended          the inventory decides, or, where
@@ -40,9 +40,9 @@ queued, running         its record names another store  give the job back: a wai
                                                         job's target was ambiguous
 queued, withdrawal      its job still waits, in a look  withdraw it: nobody has begun
 asked for               begun after the settle time     it, and it is ours
-withdrawing             gone from both lists, in a      cancelled where a person
-                        look begun a settle time        stopped the campaign; retried:
-                        after Unschedule                send again
+withdrawing             gone from both lists, in two    cancelled where a person
+                        looks, the later one begun a    stopped the campaign; retried:
+                        settle time after Unschedule    send again
 withdrawing             it has a history row            follow it: it began before it
                                                         could be taken back
 ======================  ==============================  ================================
@@ -144,8 +144,7 @@ def _unsure(row: Row, board: JobBoard) -> frozenset[str]:
 def _absent(
     row: Row, board: JobBoard, timing: Timing, settings: RunSettings
 ) -> Decision | None:
-    look = board.look_began_s
-    if look is None or look < timing.answered_s + settings.settle_s:
+    if not board.looks.prove_absence(timing.answered_s, settings.settle_s):
         return _unsettled(timing, settings)
     note = {"high_history_id": board.high_id}
     losses = row.losses + 1
@@ -267,8 +266,7 @@ def _take_back(
                 note={"job_id": job_id},
             )
         return _unpicked(row, timing, settings)
-    look = board.look_began_s
-    if look is None or look < timing.answered_s + settings.settle_s:
+    if not board.looks.prove_absence(timing.answered_s, settings.settle_s):
         return _unsettled(timing, settings)
     if withdraw and row.state is State.WITHDRAWING:
         return Decision(

@@ -48,6 +48,8 @@ class ReenrollmentRequest:
         certificate_authority, certificate_template: None = Command's own setting.
         sans: Kind of name to values (25.x servers), or None.
         enrollment_pattern_id: For 25.x servers, or None.
+        metadata, additional_enrollment_fields: Name to text (25.x servers), or None.
+        owner_role_name: For 25.x servers, or None.
     """
 
     keystore_id: str
@@ -59,6 +61,9 @@ class ReenrollmentRequest:
     certificate_template: str | None = None
     sans: Mapping[str, list[str]] | None = None
     enrollment_pattern_id: int | None = None
+    metadata: Mapping[str, str] | None = None
+    additional_enrollment_fields: Mapping[str, str] | None = None
+    owner_role_name: str | None = None
 
 
 class AliasRule(IntEnum):

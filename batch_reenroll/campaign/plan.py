@@ -36,6 +36,9 @@ class Wish:
     job_properties: Mapping[str, object]
     sans: Mapping[str, list[str]] | None
     enrollment_pattern_id: int | None
+    metadata: Mapping[str, str] | None = None
+    additional_enrollment_fields: Mapping[str, str] | None = None
+    owner_role_name: str | None = None
 
 
 def wish_of(request: ReenrollmentRequest) -> Wish:
@@ -71,6 +74,7 @@ class Directory:
 
     Attributes:
         enrollment: What Command can issue.
+        version: Command's product version (``25.4.1+…``), "" where it shows none.
         read_at: When all this was read, aware; None = nobody asks for cautions.
     """
 
@@ -78,6 +82,7 @@ class Directory:
     types: dict[int, StoreType] = field(default_factory=dict)
     orchestrators: dict[str, Orchestrator] = field(default_factory=dict)
     enrollment: Enrollment = field(default_factory=Enrollment)
+    version: str = ""
     read_at: datetime | None = None
     _by_place: dict[tuple[str, str], list[Store]] = field(default_factory=dict)
     _paths: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -140,6 +145,7 @@ def resolve(
         kind=kind,
         agent=agent,
         enrollment=directory.enrollment,
+        version=directory.version,
     )
     reason, message = _judge(wish, store, kind, agent, agent_id)
     found = [] if reason else list(obstacles(case))
@@ -236,4 +242,7 @@ def _request(wish: Wish, keystore_id: str, agent_guid: str) -> ReenrollmentReque
         certificate_template=wish.certificate_template,
         sans=wish.sans,
         enrollment_pattern_id=wish.enrollment_pattern_id,
+        metadata=wish.metadata,
+        additional_enrollment_fields=wish.additional_enrollment_fields,
+        owner_role_name=wish.owner_role_name,
     )

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from batch_reenroll.campaign.bodyfields import fields_in_doubt, fields_too_new
 from batch_reenroll.campaign.nouns import (
     EntryParameter,
     Orchestrator,
@@ -83,6 +84,7 @@ class Case:
         kind: The store's type, None where Command lists none.
         agent: The store's orchestrator, None where Command lists none.
         enrollment: What Command can issue.
+        version: Command's product version, "" where it shows none.
     """
 
     request: ReenrollmentRequest
@@ -90,6 +92,7 @@ class Case:
     kind: StoreType | None
     agent: Orchestrator | None
     enrollment: Enrollment
+    version: str = ""
 
     @property
     def parameters(self) -> tuple[EntryParameter, ...]:
@@ -106,6 +109,9 @@ class Case:
 
 def obstacles(case: Case) -> Iterator[Finding]:
     """Yield what would make the row's job fail for certain."""
+    too_new = fields_too_new(case.request, case.version)
+    if too_new:
+        yield Finding(Reason.FIELD_UNSUPPORTED, too_new)
     properties = case.request.job_properties
     given = {name.casefold(): value for name, value in properties.items()}
     for parameter in case.parameters:
@@ -129,6 +135,9 @@ def cautions(case: Case, now: datetime) -> Iterator[Finding]:
         now: Aware.
     """
     request, kind = case.request, case.kind
+    doubtful = fields_in_doubt(request, case.version)
+    if doubtful:
+        yield Finding(Reason.FIELD_UNCERTAIN, doubtful)
     if case.agent is not None:
         yield from _about_orchestrator(case.agent, kind, now)
     if request.job_properties and kind is not None and not case.property_names:

@@ -27,12 +27,14 @@ class Reason(StrEnum):
     PROPERTY_UNKNOWN = "property_unknown"
     AUTHORITY_UNKNOWN = "authority_unknown"
     TEMPLATE_UNKNOWN = "template_unknown"
+    FIELD_UNSUPPORTED = "field_unsupported"
     # what the plan points out without stopping the row
     ORCHESTRATOR_SILENT = "orchestrator_silent"
     ORCHESTRATOR_INCAPABLE = "orchestrator_incapable"
     PROPERTIES_UNLISTED = "properties_unlisted"
     SUBJECT_FRAGILE = "subject_fragile"
     TEMPLATE_NEEDS_APPROVAL = "template_needs_approval"
+    FIELD_UNCERTAIN = "field_uncertain"
     JOB_PENDING = "job_pending"
     ALREADY_ROTATED = "already_rotated"
     EXCLUDED_BY_LIMIT = "excluded_by_limit"
@@ -132,6 +134,14 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     R.TEMPLATE_UNKNOWN: Explanation(
         "Command has no such certificate template; the job would fail.",
         "Use the template's short name.",
+    ),
+    R.FIELD_UNSUPPORTED: Explanation(
+        "This version of Command does not know a field that the row gives.",
+        "Leave the columns out that the message names, or upgrade Command.",
+    ),
+    R.FIELD_UNCERTAIN: Explanation(
+        "The row gives a field that this Command may not know, and then ignores.",
+        "Try one such store first and look at the new certificate.",
     ),
     R.ORCHESTRATOR_SILENT: Explanation(
         "The orchestrator has not been heard of for over a day.",

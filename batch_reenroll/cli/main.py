@@ -29,6 +29,10 @@ from batch_reenroll.errors import ReenrollError
 #: Verb → module and function. The text is what ``--help`` lists, in this order.
 _VERBS: dict[str, tuple[str, str]] = {
     "validate": ("batch_reenroll.cli.validate:validate", "Check a manifest, offline."),
+    "discover": (
+        "batch_reenroll.cli.discover:discover",
+        "Write a manifest from the live inventory; GET only.",
+    ),
     "plan": ("batch_reenroll.cli.plan:plan", "Say which rows can run; GET only."),
     "run": ("batch_reenroll.cli.run:run", "Carry a manifest or a plan out."),
     "resume": ("batch_reenroll.cli.run:resume", "Go on after any stop."),
@@ -42,7 +46,7 @@ _VERBS: dict[str, tuple[str, str]] = {
 }
 
 #: Names that later versions will use: refused with a word, never guessed at.
-_RESERVED = ("discover", "evidence", "worker", "ledger")
+_RESERVED = ("evidence", "worker", "ledger")
 
 _INTERRUPTED = 130
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +31,8 @@ from batch_reenroll.cli.options import (
 from batch_reenroll.cli.planning import Choice, Planner
 from batch_reenroll.cli.source import ManifestSource, Source, validated
 from batch_reenroll.cli.streams import ReaderGone
+from batch_reenroll.cli.wholefile import written_whole
 from batch_reenroll.command import Connection
-from batch_reenroll.errors import UsageError
 from batch_reenroll.manifest import Manifest, Wave
 from batch_reenroll.runner import read_board, read_directory
 from batch_reenroll.text import rfc3339
@@ -108,7 +106,8 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
         planner.count(source)
     else:
         planner.draw_waves(source)
-        _write(output_file, plan_lines(source.draft, planner.all_of(source)))
+        with written_whole(output_file) as file:
+            file.writelines(plan_lines(source.draft, planner.all_of(source)))
     with contextlib.suppress(ReaderGone):
         show_plan(planner, source, console, as_data=True)
     if output_file is not None:
@@ -251,29 +250,3 @@ def _schedule_lines(planner: Planner, settings: RunSettings) -> list[str]:
             "orchestrator group and CA"
         )
     return lines
-
-
-def _write(path: Path, lines: Iterable[str]) -> None:
-    """Write the plan whole or not at all.
-
-    Raises:
-        UsageError: The file cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                for line in lines:
-                    file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
-            part.chmod(0o644)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except OSError as exc:
-        why = exc.strerror or type(exc).__name__
-        message = f"the plan cannot be written to {path}: {why}"
-        raise UsageError(message, hint="name another file with -o") from exc

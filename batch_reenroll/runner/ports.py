@@ -127,6 +127,11 @@ class Command(Protocol):
         """Return requests sent so far by kind, the five of ``summary.json``."""
         ...
 
+    @property
+    def version(self) -> str:
+        """Return Command's product version as its answers show it, "" if none does."""
+        ...
+
     async def submit(self, request: ReenrollmentRequest) -> int:
         """POST one reenrollment; return the 2xx status.
 
@@ -180,8 +185,8 @@ class Command(Protocol):
         """Return one store, or None where Command knows none by that id."""
         ...
 
-    async def stores(self, *, page: int, limit: int) -> Page[Store]:
-        """Return one page of certificate stores."""
+    async def stores(self, *, page: int, limit: int, query: str = "") -> Page[Store]:
+        """Return one page of certificate stores, all or those of a query."""
         ...
 
     async def store_types(self) -> Sequence[StoreType]:

@@ -16,8 +16,12 @@ T = TypeVar("T")
 PAGE_ROWS = 1000
 
 
-async def read_directory(command: Command) -> Directory:
-    """Return all stores, types and orchestrators that the account may see.
+async def read_directory(command: Command, *, query: str = "") -> Directory:
+    """Return stores, types and orchestrators that the account may see.
+
+    Args:
+        command: Whom to ask.
+        query: Which stores, in Command's query language; empty = all.
 
     Raises:
         CommandError: One of the lists could not be read.
@@ -30,10 +34,11 @@ async def read_directory(command: Command) -> Directory:
         lambda agent: agent.agent_id,
     )
     stores = await _every(
-        lambda page: command.stores(page=page, limit=PAGE_ROWS),
+        lambda page: command.stores(page=page, limit=PAGE_ROWS, query=query),
         lambda store: store.store_id,
     )
     directory.add_stores(stores.values())
+    directory.version = command.version
     return directory
 
 

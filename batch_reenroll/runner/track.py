@@ -129,10 +129,11 @@ class Tracker:
         await self._withdraw()
         began_s = ctx.clock.monotonic()
         certain = await self._look_at_scheduled(began_s)
+        between_s = ctx.clock.monotonic()
         await self._look_at_history(began_s)
         await self._look_at_stragglers(began_s)
         if certain:
-            ctx.board.finish_look(began_s)
+            ctx.board.finish_look(began_s, between_s)
         self._lower_floor(ctx.clock.monotonic())
         ctx.board.forget_ends(began_s - ctx.settings.verify_timeout_s)
 

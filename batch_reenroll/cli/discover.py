@@ -1,0 +1,283 @@
+"""``discover``: a ready manifest from the live inventory. GET only."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batch_reenroll.campaign.discover import (
+    COLUMNS,
+    LeftOutBecause,
+    Wanted,
+    left_out,
+    rows_of,
+)
+from batch_reenroll.campaign.limiter import Gcra
+from batch_reenroll.campaign.nouns import Store
+from batch_reenroll.campaign.plan import Directory
+from batch_reenroll.cli.carry import Connect, run_async
+from batch_reenroll.cli.connection import required_connection, way_to
+from batch_reenroll.cli.console import Console
+from batch_reenroll.cli.options import (
+    Rate,
+    connection_options,
+    console_from,
+    console_options,
+)
+from batch_reenroll.cli.wholefile import written_whole
+from batch_reenroll.command import CommandClient
+from batch_reenroll.errors import Refused, UsageError
+from batch_reenroll.manifest.subject import SubjectInvalid, parse
+from batch_reenroll.runner import read_directory
+from batch_reenroll.text import defuse, parse_time, undefuse, visible
+
+#: Inventories read at one time.
+_WORKERS = 16
+
+_LEFT_OUT_COLUMNS = (
+    "KeystoreId",
+    "ClientMachine",
+    "StorePath",
+    "StoreType",
+    "reason_code",
+    "reason",
+)
+
+
+class Moment(click.ParamType[datetime]):
+    """A date or an RFC 3339 time; without a zone it is UTC."""
+
+    name = "date"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the moment that ``value`` names."""
+        text = str(value).strip()
+        found = parse_time(text) or parse_time(f"{text}T00:00:00Z")
+        if found is None:
+            self.fail(
+                f"{value!r} is no date such as 2026-12-31 or 2026-12-31T22:00:00Z"
+            )
+        return found
+
+
+@click.command()
+@click.option(
+    "-o",
+    "output_file",
+    metavar="FILE.csv",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The manifest to write; what is left out goes to FILE.left-out.csv.",
+)
+@click.option("--query", default="", help="Which stores, in Command's query language.")
+@click.option("--store-type", multiple=True, metavar="T", help="Short name or number.")
+@click.option("--container", multiple=True, metavar="C", help="Container name.")
+@click.option(
+    "--orchestrator", multiple=True, metavar="O", help="Machine name or GUID."
+)
+@click.option(
+    "--expiring-before", type=Moment(), metavar="DATE", help="By their NotAfter."
+)
+@click.option(
+    "--issuer", default="", metavar="TEXT", help="Issuers that contain this, any case."
+)
+@click.option(
+    "--exclude",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="A CSV file whose KeystoreId column names stores to leave out.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="This many rows at most.")
+@click.option(
+    "--rate",
+    type=Rate(),
+    default=20.0,
+    show_default=True,
+    help="Inventories read per second, at most.",
+)
+@connection_options
+@console_options
+def discover(output_file: Path, **values: Any) -> int:
+    """Write a manifest of what the live inventory holds.
+
+    One row for each certificate of a store that can be re-enrolled: alias, subject,
+    thumbprint and entry parameters as they are now. It validates at once. Options of
+    one kind may be repeated: any of them fits; options of different kinds must all.
+    """
+    console = console_from(values)
+    wanted = Wanted(
+        store_types=frozenset(values["store_type"]),
+        containers=frozenset(values["container"]),
+        orchestrators=frozenset(values["orchestrator"]),
+        expiring_before=values["expiring_before"],
+        issuer=values["issuer"],
+        excluded=_excluded(values["exclude"]),
+    )
+    way = way_to(required_connection(values), console)
+    tour = Tour(
+        wanted=wanted,
+        query=values["query"],
+        limit=values["limit"],
+        rate_per_s=values["rate"],
+    )
+    counts = run_async(tour.write(way, output_file))
+    _say(counts, output_file, console)
+    return 0
+
+
+def _excluded(path: Path | None) -> frozenset[str]:
+    if path is None:
+        return frozenset()
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            columns = {name.casefold(): name for name in reader.fieldnames or ()}
+            if "keystoreid" not in columns:
+                message = f"--exclude {path}: there is no column KeystoreId"
+                raise UsageError(message)
+            cells = [undefuse(row[columns["keystoreid"]] or "") for row in reader]
+    except (OSError, ValueError, csv.Error) as exc:
+        raise UsageError(f"--exclude {path} cannot be read: {exc}") from exc
+    return frozenset(cell.strip().strip("{}").lower() for cell in cells if cell.strip())
+
+
+class Tour:
+    """One reading of all inventories that are wanted.
+
+    Args:
+        wanted: Which stores and certificates.
+        query: In Command's query language, or "".
+        limit: Rows at most, or None.
+        rate_per_s: Inventories read per second, > 0.
+    """
+
+    def __init__(
+        self, *, wanted: Wanted, query: str, limit: int | None, rate_per_s: float
+    ) -> None:
+        self._wanted = wanted
+        self._query = query
+        self._limit = limit
+        self._limiter = Gcra(rate_per_s=rate_per_s)
+
+    async def write(self, way: Connect, path: Path) -> Counter[str]:
+        """Write the two files; return the number of rows, and of what was left out.
+
+        Raises:
+            CommandError: Command could not be asked.
+            UsageError: A file cannot be written.
+        """
+        counts: Counter[str] = Counter()
+        with ExitStack() as files:
+            rows = _writer(files, path, COLUMNS)
+            others = _writer(files, beside(path), _LEFT_OUT_COLUMNS)
+            async with way() as client:
+                directory = await read_directory(client, query=self._query)
+                async for store, found in self._found(client, directory):
+                    if isinstance(found, dict):
+                        counts["rows"] += 1
+                        rows.writerow({k: defuse(v) for k, v in found.items()})
+                        if counts["rows"] == self._limit:
+                            break
+                    else:
+                        counts[found[0]] += 1
+                        others.writerow(_left_out_line(store, found, directory))
+        return counts
+
+    async def _found(
+        self, client: CommandClient, directory: Directory
+    ) -> AsyncIterator[tuple[Store, dict[str, str] | tuple[LeftOutBecause, str]]]:
+        """Yield rows and reasons in the order of Command's list of stores."""
+        chosen = [
+            store
+            for store in directory.stores.values()
+            if self._wanted.has_store(store, directory)
+        ]
+        for at in range(0, len(chosen), _WORKERS):
+            batch = chosen[at : at + _WORKERS]
+            looks = [self._look(client, store, directory) for store in batch]
+            for store, found in zip(batch, await asyncio.gather(*looks), strict=True):
+                for one in found:
+                    yield store, one
+
+    async def _look(
+        self, client: CommandClient, store: Store, directory: Directory
+    ) -> list[dict[str, str] | tuple[LeftOutBecause, str]]:
+        reason = left_out(store, directory)
+        if reason is not None:
+            return [reason]
+        now_s = asyncio.get_running_loop().time()
+        await asyncio.sleep(self._limiter.reserve(now_s) - now_s)
+        try:
+            inventory = await client.inventory(store.store_id)
+        except Refused as exc:
+            return [(LeftOutBecause.INVENTORY_UNREADABLE, exc.message)]
+        return [
+            _readable(one) if isinstance(one, dict) else one
+            for one in rows_of(store, inventory, directory, self._wanted)
+        ]
+
+
+def _readable(row: dict[str, str]) -> dict[str, str] | tuple[LeftOutBecause, str]:
+    """Return the row, or why it would make the manifest invalid."""
+    try:
+        parse(row["SubjectName"])
+    except SubjectInvalid as exc:
+        said = f"subject {visible(row['SubjectName'], 200)}: {exc}"
+        return LeftOutBecause.SUBJECT_UNREADABLE, said
+    return row
+
+
+def beside(path: Path) -> Path:
+    """Return the name of the file for what is left out."""
+    return path.with_name(f"{path.stem}.left-out.csv")
+
+
+def _writer(
+    files: ExitStack, path: Path, columns: Iterable[str]
+) -> csv.DictWriter[str]:
+    writer = csv.DictWriter(files.enter_context(written_whole(path)), list(columns))
+    writer.writeheader()
+    return writer
+
+
+def _left_out_line(
+    store: Store, found: tuple[LeftOutBecause, str], directory: Directory
+) -> dict[str, str]:
+    kind = directory.types.get(store.store_type)
+    line = {
+        "KeystoreId": store.store_id,
+        "ClientMachine": store.client_machine,
+        "StorePath": store.store_path,
+        "StoreType": kind.short_name if kind else str(store.store_type),
+        "reason_code": str(found[0]),
+        "reason": found[1],
+    }
+    return {name: defuse(visible(text, 4096)) for name, text in line.items()}
+
+
+def _say(counts: Counter[str], path: Path, console: Console) -> None:
+    left = {str(code): counts[code] for code in LeftOutBecause if counts[code]}
+    if console.as_json:
+        console.json({"manifest": str(path), "rows": counts["rows"], "left_out": left})
+    else:
+        console.data(f"{path}: {counts['rows']} rows")
+        for line in _lines(left):
+            console.data(line)
+    if left:
+        console.info(f"what is left out, with the reason: {beside(path)}")
+    console.info(f"next: batch-reenroll validate {path}")
+
+
+def _lines(left: dict[str, int]) -> Iterator[str]:
+    for code, n in left.items():
+        yield f"  {n} left out: {code.replace('_', ' ')}"
