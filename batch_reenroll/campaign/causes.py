@@ -128,7 +128,7 @@ class History:
         return self._streak(cause) or self._share(cause)
 
     def _remember(self, cause: Cause | None, source: str) -> None:
-        if cause is None or not self._last or self._last[-1][0] != cause:
+        if not self._last or self._last[-1][0] != cause:
             self._alike = 0
             self._sources.clear()
         if cause is None:

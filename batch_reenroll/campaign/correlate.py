@@ -218,10 +218,12 @@ def _follow(
     if record is not None and not record_fits(record, row):
         return _give_back(row, job_id)
     others = board.candidates(row) - {job_id} - _unsure(row, board)
+    # Looks may be rare: what came in time may show only in the first one after it.
+    until_s = board.looks.first_since(timing.rivals_until_s)
     rivals = {
         other
         for other in others
-        if (board.first_seen_s(other) or 0.0) <= timing.rivals_until_s
+        if until_s is None or (board.first_seen_s(other) or 0.0) <= until_s
     }
     if rivals:
         return _two_candidates({job_id, *rivals})

@@ -21,7 +21,7 @@ from batch_reenroll.campaign.quota import DAY_S
 Ints = NDArray[np.int64]
 
 #: Steps that a stage should take; after as many more each, steps get longer.
-_STEPS = 250
+_STEPS = 120
 
 #: Beyond this, never: 20 years.
 HORIZON_S = 20 * 365 * DAY_S
@@ -94,7 +94,8 @@ class Quotas:
         """Return the seconds until the next day, (T)."""
         if not self.has_days:
             return np.full_like(now, np.inf)
-        return self.start + (self.day + 1) * DAY_S - now
+        left_s = self.start + (self.day + 1) * DAY_S - np.where(now < np.inf, now, 0.0)
+        return np.asarray(np.where(now < np.inf, left_s, np.inf))
 
 
 def opened(now: Floats, spans: Spans | None) -> tuple[Floats, Floats]:

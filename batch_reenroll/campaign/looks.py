@@ -9,15 +9,15 @@ first list of the earlier one.
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 #: Of the settle time, how much is left to a request that is still under way, and how
 #: much to lists that lag: together less than the whole, so that two looks fit in.
 _UNDER_WAY_SHARE, _LAG_SHARE = 1 / 2, 1 / 3
 
-#: Looks remembered; a forgotten one only makes a proof later.
-_MAX_LOOKS = 1000
+#: Looks remembered at least: a day of them at the default poll interval.
+_MIN_LOOKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class _Look:
 class Looks:
     """Complete looks of one process, in order; monotonic seconds."""
 
-    _looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=_MAX_LOOKS))
+    _looks: list[_Look] = field(default_factory=list)
 
     def add(self, began_s: float, between_s: float) -> None:
         """Remember a complete look.
@@ -41,7 +41,14 @@ class Looks:
             began_s: When it began.
             between_s: When ScheduledJobs had been read and JobHistory not yet.
         """
+        if len(self._looks) >= 2 * _MIN_LOOKS:
+            del self._looks[:_MIN_LOOKS]
         self._looks.append(_Look(began_s, between_s))
+
+    def first_since(self, at_s: float) -> float | None:
+        """Return when the first complete look begun at ``at_s`` or later began."""
+        first = self._first(at_s)
+        return None if first is None else first.began_s
 
     def prove_absence(self, since_s: float, settle_s: float) -> bool:
         """Return whether a job would have been seen by now.
@@ -54,5 +61,9 @@ class Looks:
         if last is None or last.began_s < since_s + settle_s:
             return False
         arrived_s = since_s + settle_s * _UNDER_WAY_SHARE
-        first = next((look for look in self._looks if look.began_s >= arrived_s), last)
+        first = self._first(arrived_s) or last
         return last.between_s >= first.between_s + settle_s * _LAG_SHARE
+
+    def _first(self, at_s: float) -> _Look | None:
+        n = bisect_left(self._looks, at_s, key=lambda look: look.began_s)
+        return self._looks[n] if n < len(self._looks) else None

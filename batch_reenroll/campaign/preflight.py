@@ -7,21 +7,25 @@ which only speaks. Documents that leave a rule open make for cautions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from batch_reenroll.campaign.bodyfields import fields_in_doubt, fields_too_new
+from batch_reenroll.campaign.calendar import Calendar, expires_before_window
 from batch_reenroll.campaign.nouns import (
     EntryParameter,
+    InventoryCertificate,
     Orchestrator,
     ReenrollmentRequest,
     Store,
     StoreType,
 )
+from batch_reenroll.campaign.proof import already_rotated, before
 from batch_reenroll.campaign.reasons import Reason
+from batch_reenroll.campaign.rows import Row
 from batch_reenroll.text import visible
 
 #: Longest silence of an orchestrator without a word. Keyfactor's own scripts look for
@@ -154,6 +158,59 @@ def cautions(case: Case, now: datetime) -> Iterator[Finding]:
     if template and any(_is_named(template, one.names) for one in waiting):
         message = f"template {visible(template, _LIMIT)} needs approval"
         yield Finding(Reason.TEMPLATE_NEEDS_APPROVAL, message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What a store's inventory says of a row.
+
+    Attributes:
+        rotated: Why there is nothing to do, or None.
+        cautions: What a person should know.
+        thumbprint: Of the certificate under the row's alias, or None.
+    """
+
+    rotated: Finding | None = None
+    cautions: tuple[Finding, ...] = ()
+    thumbprint: str | None = None
+
+
+def holding(
+    row: Row,
+    inventory: Sequence[InventoryCertificate],
+    *,
+    younger_than: timedelta | None,
+    calendar: Calendar,
+    now: datetime,
+) -> Holding:
+    """Return what the inventory says of a row that may go.
+
+    Args:
+        row: The row, not yet sent.
+        inventory: The store's leaves.
+        younger_than: A certificate issued within this time needs no rotation; None =
+            any does.
+        calendar: When rows may be submitted.
+        now: Aware.
+    """
+    other = already_rotated(row, inventory)
+    if other is not None:
+        message = f"the store holds certificate {other.thumbprint} already"
+        return Holding(rotated=Finding(Reason.ALREADY_ROTATED, message))
+    under = before(row, inventory).under_alias
+    if under is None:
+        alias = visible(row.request.alias, _LIMIT)
+        unknown = Finding(Reason.ALIAS_UNKNOWN, f"nothing stands under alias {alias}")
+        return Holding(cautions=(unknown,))
+    issued = under.not_before
+    if younger_than is not None and issued is not None and issued > now - younger_than:
+        message = f"its certificate was issued {issued.isoformat()}"
+        return Holding(rotated=Finding(Reason.ALREADY_ROTATED, message))
+    said: tuple[Finding, ...] = ()
+    if under.not_after and expires_before_window(under.not_after, calendar, now):
+        message = f"it expires {under.not_after.isoformat()}, before the next window"
+        said = (Finding(Reason.EXPIRES_BEFORE_WINDOW, message),)
+    return Holding(cautions=said, thumbprint=under.thumbprint or None)
 
 
 def _parameter(

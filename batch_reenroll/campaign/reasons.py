@@ -34,6 +34,8 @@ class Reason(StrEnum):
     PROPERTIES_UNLISTED = "properties_unlisted"
     SUBJECT_FRAGILE = "subject_fragile"
     TEMPLATE_NEEDS_APPROVAL = "template_needs_approval"
+    ALIAS_UNKNOWN = "alias_unknown"
+    EXPIRES_BEFORE_WINDOW = "expires_before_window"
     FIELD_UNCERTAIN = "field_uncertain"
     JOB_PENDING = "job_pending"
     ALREADY_ROTATED = "already_rotated"
@@ -163,12 +165,21 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The template needs somebody's approval; orchestrators do not wait for it.",
         "Expect the job to fail, or use a template without approval.",
     ),
+    R.ALIAS_UNKNOWN: Explanation(
+        "The store's inventory shows no certificate under this alias.",
+        "Check Alias; the job may add a certificate instead of replacing one.",
+    ),
+    R.EXPIRES_BEFORE_WINDOW: Explanation(
+        "The certificate expires while no window is open.",
+        "Add a window, or run these rows by themselves before.",
+    ),
     R.JOB_PENDING: Explanation(
         "Somebody else's reenrollment of this store is already waiting in Command.",
         "Let it finish; then run this row again.",
     ),
     R.ALREADY_ROTATED: Explanation(
-        "The store no longer holds the certificate named by CurrentThumbprint.",
+        "The store no longer holds the certificate that was to be replaced, or a "
+        "younger one than asked for.",
         "Nothing to do.",
     ),
     R.EXCLUDED_BY_LIMIT: Explanation(

@@ -94,8 +94,8 @@ class Recurrence:
         }
         if len(offsets) == 1:
             zero = (midnight - offsets.pop()).replace(tzinfo=UTC)
-            for start, end in self._usual:
-                yield Span(zero + start, zero + end)
+            for begin, end in self._usual:
+                yield Span(zero + begin, zero + end)
             return
         walls = (midnight + start for start in self._starts)
         for start in sorted(

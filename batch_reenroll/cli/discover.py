@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -20,7 +19,6 @@ from batch_reenroll.campaign.discover import (
     left_out,
     rows_of,
 )
-from batch_reenroll.campaign.limiter import Gcra
 from batch_reenroll.campaign.nouns import Store
 from batch_reenroll.campaign.plan import Directory
 from batch_reenroll.cli.carry import Connect, run_async
@@ -34,13 +32,10 @@ from batch_reenroll.cli.options import (
 )
 from batch_reenroll.cli.wholefile import written_whole
 from batch_reenroll.command import CommandClient
-from batch_reenroll.errors import Refused, UsageError
+from batch_reenroll.errors import UsageError
 from batch_reenroll.manifest.subject import SubjectInvalid, parse
-from batch_reenroll.runner import read_directory
+from batch_reenroll.runner import read_directory, read_inventories
 from batch_reenroll.text import defuse, parse_time, undefuse, visible
-
-#: Inventories read at one time.
-_WORKERS = 16
 
 _LEFT_OUT_COLUMNS = (
     "KeystoreId",
@@ -167,7 +162,7 @@ class Tour:
         self._wanted = wanted
         self._query = query
         self._limit = limit
-        self._limiter = Gcra(rate_per_s=rate_per_s)
+        self._rate_per_s = rate_per_s
 
     async def write(self, way: Connect, path: Path) -> Counter[str]:
         """Write the two files; return the number of rows, and of what was left out.
@@ -196,35 +191,24 @@ class Tour:
     async def _found(
         self, client: CommandClient, directory: Directory
     ) -> AsyncIterator[tuple[Store, dict[str, str] | tuple[LeftOutBecause, str]]]:
-        """Yield rows and reasons in the order of Command's list of stores."""
-        chosen = [
-            store
-            for store in directory.stores.values()
-            if self._wanted.has_store(store, directory)
-        ]
-        for at in range(0, len(chosen), _WORKERS):
-            batch = chosen[at : at + _WORKERS]
-            looks = [self._look(client, store, directory) for store in batch]
-            for store, found in zip(batch, await asyncio.gather(*looks), strict=True):
-                for one in found:
-                    yield store, one
-
-    async def _look(
-        self, client: CommandClient, store: Store, directory: Directory
-    ) -> list[dict[str, str] | tuple[LeftOutBecause, str]]:
-        reason = left_out(store, directory)
-        if reason is not None:
-            return [reason]
-        now_s = asyncio.get_running_loop().time()
-        await asyncio.sleep(self._limiter.reserve(now_s) - now_s)
-        try:
-            inventory = await client.inventory(store.store_id)
-        except Refused as exc:
-            return [(LeftOutBecause.INVENTORY_UNREADABLE, exc.message)]
-        return [
-            _readable(one) if isinstance(one, dict) else one
-            for one in rows_of(store, inventory, directory, self._wanted)
-        ]
+        """Yield what is left out unread, then rows and reasons store by store."""
+        readable: list[str] = []
+        for store in directory.stores.values():
+            if not self._wanted.has_store(store, directory):
+                continue
+            reason = left_out(store, directory)
+            if reason is None:
+                readable.append(store.store_id)
+            else:
+                yield store, reason
+        rate_per_s = self._rate_per_s
+        async for held in read_inventories(client, readable, rate_per_s=rate_per_s):
+            store = directory.stores[held.store_id]
+            if held.inventory is None:
+                yield store, (LeftOutBecause.INVENTORY_UNREADABLE, held.message)
+                continue
+            for one in rows_of(store, held.inventory, directory, self._wanted):
+                yield store, _readable(one) if isinstance(one, dict) else one
 
 
 def _readable(row: dict[str, str]) -> dict[str, str] | tuple[LeftOutBecause, str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from batch_reenroll.campaign.budget import Limit
+from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.planfile import plan_lines
 from batch_reenroll.campaign.preflight import IGNORABLE
@@ -34,7 +36,7 @@ from batch_reenroll.cli.streams import ReaderGone
 from batch_reenroll.cli.wholefile import written_whole
 from batch_reenroll.command import Connection
 from batch_reenroll.manifest import Manifest, Wave
-from batch_reenroll.runner import read_board, read_directory
+from batch_reenroll.runner import read_board, read_directory, read_inventories
 from batch_reenroll.text import rfc3339
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -87,6 +89,17 @@ def choice_from(values: dict[str, Any]) -> Choice:
     is_flag=True,
     help=f"{NOTHING_TO_DO} where the plan is good and no row has to be submitted.",
 )
+@click.option(
+    "--inventory",
+    is_flag=True,
+    help="Also read each store's inventory (one request a store, at --rate).",
+)
+@click.option(
+    "--younger-than",
+    type=click.IntRange(min=1),
+    metavar="DAYS",
+    help="With --inventory: a certificate issued within DAYS needs no rotation.",
+)
 @choice_options
 @pacing_options
 @connection_options
@@ -95,13 +108,18 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
     """Say which rows of MANIFEST can run, and why the others cannot.
 
     Asks Command for its stores, types, orchestrators and jobs by the page, and changes
-    nothing. Exit 0 when the plan would run, 4 when it would be refused.
+    nothing. With --inventory a plan also knows what each store holds: rows that were
+    rotated already are left out, and run finds those that are rotated later.
+
+    Exit 0 when the plan would run, 4 when it would be refused.
     """
     console = console_from(values)
     source, connection = manifest_source(manifest, pacing_from(values), values)
     choice = choice_from(values)
     way = way_to(connection, console)
-    planner = run_async(look(choice, way, taken=frozenset()))
+    if values["younger_than"]:
+        choice = replace(choice, younger_than=timedelta(days=values["younger_than"]))
+    planner = run_async(_looked(source, choice, way, deep=values["inventory"]))
     if output_file is None:
         planner.count(source)
     else:
@@ -115,6 +133,23 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
     planner.refuse_hopeless()
     nothing = values["detailed_exitcode"] and not planner.counts[State.PENDING]
     return NOTHING_TO_DO if nothing else 0
+
+
+async def _looked(
+    source: ManifestSource, choice: Choice, way: Connect, *, deep: bool
+) -> Planner:
+    """Return what planning needs; ``deep`` with each store's inventory."""
+    planner = await look(choice, way, taken=frozenset())
+    settings = source.draft.settings
+    planner.calendar = Calendar(settings.windows, settings.blackouts)
+    if deep:
+        stores = planner.stores_of(source)
+        async with way() as client:
+            reading = read_inventories(client, stores, rate_per_s=settings.rate_per_s)
+            planner.inventories = {held.store_id: held async for held in reading}
+            sent = Counter(planner.requests) + Counter(client.requests)
+            planner.requests = dict(sent)
+    return planner
 
 
 def manifest_source(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from batch_reenroll.campaign.board import JobBoard
+from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.draw import Coverage, WaveRow, assign
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.plan import (
@@ -18,6 +19,7 @@ from batch_reenroll.campaign.plan import (
     wish_of,
 )
 from batch_reenroll.campaign.planfile import PlanDigest, digested
+from batch_reenroll.campaign.preflight import holding
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.rows import Row
@@ -25,6 +27,10 @@ from batch_reenroll.cli.source import Source, named
 from batch_reenroll.errors import PlanRefused, UsageError
 from batch_reenroll.ledger import SqliteLedger
 from batch_reenroll.manifest import ManifestRow
+from batch_reenroll.runner import Held
+
+#: Stands in where nobody asked when Command was read.
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 _WISHES = tuple(f.name for f in fields(Wish))
 
@@ -38,12 +44,14 @@ class Choice:
         only_wave: Only rows whose ``Wave`` is this, or None.
         strict: Refuse the plan when any row cannot run.
         ignore: Obstacles that are only pointed out.
+        younger_than: A certificate issued within this time needs no rotation.
     """
 
     limit: int | None = None
     only_wave: str | None = None
     strict: bool = False
     ignore: frozenset[Reason] = frozenset()
+    younger_than: timedelta | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +63,8 @@ class Planner:
         counts: Rows by what becomes of them: ``pending``, or how they are skipped.
         reasons: Skipped rows by reason.
         cautions: Rows that may go by what is pointed out about them.
+        inventories: What stores hold, by GUID, of those that were looked at.
+        calendar: When rows may be submitted.
         drawn: Which row is in which wave, None before they were drawn or where the
             rows say it themselves.
     """
@@ -68,6 +78,8 @@ class Planner:
     reasons: Counter[Reason] = field(default_factory=Counter)
     cautions: Counter[Reason] = field(default_factory=Counter)
     digest: str = ""
+    inventories: Mapping[str, Held] = field(default_factory=dict)
+    calendar: Calendar = field(default_factory=Calendar)
     drawn: Drawn | None = None
     _is_drawing: bool = False
 
@@ -113,6 +125,12 @@ class Planner:
             message = f"--only-wave {wave!r}: no row of {name} is in it"
             raise UsageError(message, hint="rows name their wave in the column Wave")
         self.digest = source.sha256 or digest.hexdigest()
+
+    def stores_of(self, source: Source) -> list[str]:
+        """Return the stores of rows that may go, each once, in manifest order."""
+        rows = self.all_of(source)
+        stores = (row.request.keystore_id for row in rows if row.skipped is None)
+        return list(dict.fromkeys(stores))
 
     def count(self, source: Source) -> None:
         """Give every row its verdict once, to know the numbers."""
@@ -178,7 +196,34 @@ class Planner:
         if taken is not None:
             verdict = _because(row.verdict, *taken)
             return replace(row, skipped=State.SKIPPED_PREFLIGHT, verdict=verdict)
-        return row
+        return self._held(row)
+
+    def _held(self, row: PlannedRow) -> PlannedRow:
+        """Return the row with what its store's inventory says of it."""
+        held = self.inventories.get(row.request.keystore_id)
+        if held is None:
+            return row
+        verdict = row.verdict
+        if held.inventory is None:
+            unread = (Reason.INVENTORY_UNREADABLE, held.message)
+            return replace(
+                row, verdict=replace(verdict, cautions=(*verdict.cautions, unread))
+            )
+        said = holding(
+            replace(_as_row(verdict), current_thumbprint=row.current_thumbprint),
+            held.inventory,
+            younger_than=self.choice.younger_than,
+            calendar=self.calendar,
+            now=self.directory.read_at or NEVER,
+        )
+        if said.rotated is not None:
+            verdict = _because(verdict, *said.rotated)
+            return replace(row, skipped=State.SKIPPED_ALREADY_ROTATED, verdict=verdict)
+        return replace(
+            row,
+            verdict=replace(verdict, cautions=(*verdict.cautions, *said.cautions)),
+            current_thumbprint=row.current_thumbprint or said.thumbprint,
+        )
 
     def _excluded(self, row: PlannedRow) -> tuple[Reason, str] | None:
         choice = self.choice

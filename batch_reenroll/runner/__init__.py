@@ -1,6 +1,18 @@
 """Order in time: the loops that submit, track, verify and stop."""
 
-from batch_reenroll.runner.preflight import read_board, read_directory
+from batch_reenroll.runner.preflight import (
+    Held,
+    read_board,
+    read_directory,
+    read_inventories,
+)
 from batch_reenroll.runner.run import Run, RunEnd
 
-__all__ = ["Run", "RunEnd", "read_board", "read_directory"]
+__all__ = [
+    "Held",
+    "Run",
+    "RunEnd",
+    "read_board",
+    "read_directory",
+    "read_inventories",
+]

@@ -1,13 +1,16 @@
-"""Reading what a plan needs: stores, types and orchestrators, by the page."""
+"""Reading what a plan needs: lists by the page, inventories where they are wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 from batch_reenroll.campaign.board import JobBoard
-from batch_reenroll.campaign.nouns import Page
+from batch_reenroll.campaign.limiter import Gcra
+from batch_reenroll.campaign.nouns import InventoryCertificate, Page
 from batch_reenroll.campaign.plan import Directory
+from batch_reenroll.errors import Refused
 from batch_reenroll.runner.ports import Command
 
 T = TypeVar("T")
@@ -61,6 +64,52 @@ async def read_board(command: Command) -> JobBoard:
     while (page := await sweep.read()) is not None:
         board.see_history(page.items, 0.0)
     return board
+
+
+#: Inventories read at one time.
+_READERS = 16
+
+
+class Held(NamedTuple):
+    """What one store holds, or why nobody can say.
+
+    Attributes:
+        store_id: The store.
+        inventory: Its leaves; None where the inventory could not be read.
+        message: Command's own words in that case, or "".
+    """
+
+    store_id: str
+    inventory: Sequence[InventoryCertificate] | None
+    message: str = ""
+
+
+async def read_inventories(
+    command: Command, store_ids: Sequence[str], *, rate_per_s: float
+) -> AsyncIterator[Held]:
+    """Yield the inventory of each store, in order.
+
+    Args:
+        command: Whom to ask.
+        store_ids: Which stores.
+        rate_per_s: Requests per second, at most; > 0.
+
+    Raises:
+        CommandError: Command could not be asked; a refusal of one store is yielded.
+    """
+    limiter = Gcra(rate_per_s=rate_per_s)
+
+    async def one(store_id: str) -> Held:
+        now_s = asyncio.get_running_loop().time()
+        await asyncio.sleep(limiter.reserve(now_s) - now_s)
+        try:
+            return Held(store_id, await command.inventory(store_id))
+        except Refused as exc:
+            return Held(store_id, None, exc.message)
+
+    for at in range(0, len(store_ids), _READERS):
+        for held in await asyncio.gather(*map(one, store_ids[at : at + _READERS])):
+            yield held
 
 
 async def _every(

@@ -141,3 +141,43 @@ def test_a_plan_file_takes_its_name_only_when_it_is_whole(
     nowhere = terminal.folder / "missing" / "plan.json"
     refused = terminal.run("plan", _manifest(terminal, rows), "-o", nowhere).expect(2)
     assert "cannot be written" in refused.err
+
+
+def test_a_store_that_is_rotated_after_its_planning_is_not_rotated_again(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(2)
+    for row in rows:
+        row.pop("CurrentThumbprint", None)
+    plan = terminal.folder / "plan.json"
+    manifest = _manifest(terminal, rows)
+    terminal.run("plan", manifest, "--inventory", "-o", plan).expect(0)
+    somebody = write_manifest(terminal.folder / "other.csv", rows[:1])
+    other = ("--ledger=sqlite:///other.db", "--campaign=other")
+    terminal.run("run", somebody, "--yes", *other, *QUICK).expect(0)
+    done = terminal.run("run", plan, "--yes", "--campaign=c", *QUICK).expect(0)
+    report = report_of(done.err, terminal.folder)
+    assert report.outcomes == {"skipped_already_rotated": 1, "verified": 1}
+    command.assert_one_job_each(rows)
+
+
+def test_nothing_to_do_can_be_told_from_something_to_do(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(2)
+    manifest = _manifest(terminal, rows)
+    words = ("--inventory", "--detailed-exitcode")
+    terminal.run("plan", manifest, *words).expect(0)
+    terminal.run("run", manifest, "--yes", "--campaign=c", *QUICK).expect(0)
+    young = terminal.run("plan", manifest, *words, "--younger-than=1").expect(12)
+    assert "already_rotated" in young.out
+    terminal.run("plan", manifest, "--detailed-exitcode").expect(0)
+
+
+def test_what_is_not_in_the_inventory_is_pointed_out(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(1)
+    rows[0]["Alias"] = "no-such-alias"
+    shown = terminal.run("plan", _manifest(terminal, rows), "--inventory").expect(0)
+    assert "1 to look at, alias_unknown" in shown.out
