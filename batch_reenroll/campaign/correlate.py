@@ -32,8 +32,8 @@ retried, in doubt       two or more, all ended          the inventory decides, o
                                                         all failed, send again: nothing
                                                         of ours is left in Command
 queued, running         another job beyond the fence,   unknown, both named: when the
-                        first seen within the settle    second was made is not known, so
-                        time of the answer              either may be ours
+                        seen by the first look begun    second was made is not known, so
+                        a settle time after the answer  either may be ours
 queued, running         another, first seen later       ours stays: our job was there
                                                         before that one
 queued, running         its record names another store  give the job back: a waiting

@@ -18,6 +18,9 @@ COLUMNS = (
     "JobProperties",
     "SANs",
     "EnrollmentPatternId",
+    "Metadata",
+    "AdditionalEnrollmentFields",
+    "OwnerRoleName",
     "RowId",
     "Wave",
     "Deadline",
@@ -28,12 +31,13 @@ COLUMNS = (
     "StorePath",
     "StoreType",
 )
-#: A column ``JobProperties.<Name>`` holds one job property as text (CSV only).
-PROPERTY_PREFIX = "JobProperties."
+#: Columns of pairs: ``JobProperties.<Name>`` holds one of them as text (CSV only).
+PAIRED = ("JobProperties", "Metadata", "AdditionalEnrollmentFields")
 #: Columns that begin so are carried to the results and decide nothing.
 CARRIED_PREFIX = "x-"
 
 _BY_FOLDED = {name.casefold(): name for name in COLUMNS}
+_PAIRED_BY_FOLDED = {name.casefold(): name for name in PAIRED}
 # Two columns that only a results.csv has (design.md, section 5).
 _RESULT_COLUMNS = {"outcome", "reason_code"}
 #: No honest manifest is wider; each column costs memory and time in every row.
@@ -47,10 +51,11 @@ def is_carried(name: str) -> bool:
     return name[:2].casefold() == CARRIED_PREFIX and len(name) > len(CARRIED_PREFIX)
 
 
-def property_name(name: str) -> str | None:
-    """Return ``<Name>`` of ``JobProperties.<Name>``, or None for other columns."""
-    prefix, rest = name[: len(PROPERTY_PREFIX)], name[len(PROPERTY_PREFIX) :]
-    return rest if prefix.casefold() == PROPERTY_PREFIX.casefold() and rest else None
+def pair_of(name: str) -> tuple[str, str] | None:
+    """Return the column and the name in ``JobProperties.<Name>`` and its like."""
+    head, _, rest = name.partition(".")
+    column = _PAIRED_BY_FOLDED.get(head.casefold())
+    return (column, rest) if column is not None and rest else None
 
 
 def canonical(name: str) -> str | None:
@@ -58,9 +63,9 @@ def canonical(name: str) -> str | None:
     known = _BY_FOLDED.get(name.casefold())
     if known is not None:
         return known
-    inner = property_name(name)
-    if inner is not None:
-        return PROPERTY_PREFIX + inner
+    pair = pair_of(name)
+    if pair is not None:
+        return ".".join(pair)
     return CARRIED_PREFIX + name[2:] if is_carried(name) else None
 
 

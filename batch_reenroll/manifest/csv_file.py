@@ -15,10 +15,10 @@ from pathlib import PurePath
 
 from batch_reenroll.manifest.columns import (
     MAX_COLUMNS,
-    PROPERTY_PREFIX,
     Layout,
     canonical,
     keys_of,
+    pair_of,
 )
 from batch_reenroll.manifest.rows import RawRow
 from batch_reenroll.manifest.rules import CannotReadOn, Fault, shown
@@ -214,15 +214,15 @@ class CsvFile:
 
     def _fill(self, raw: RawRow) -> None:
         values: dict[str, str] = {}
-        named: dict[str, str] = {}
+        named: dict[str, dict[str, str]] = {}
         for key, text in zip(self.layout.keys, raw.cells, strict=True):
             if not text or key is None or text.isspace():
                 continue
             if len(text) > MAX_CELL:
                 message = f"{key} has {len(text)} characters; at most {MAX_CELL} fit"
                 raw.faults.append(Fault("cell_too_long", message, key))
-            elif key.startswith(PROPERTY_PREFIX):
-                named[key.removeprefix(PROPERTY_PREFIX)] = text.strip()
+            elif "." in key and (pair := pair_of(key)) is not None:
+                named.setdefault(pair[0], {})[pair[1]] = text.strip()
             else:
                 values[key] = text
         raw.values, raw.named = values, named

@@ -75,6 +75,8 @@ class _Unreadable(Exception):
 def _uniform(key: str, value: Any) -> Any:
     if key == "JobProperties":
         return job_properties(value)
+    if key in ("Metadata", "AdditionalEnrollmentFields"):
+        return pairs(value)
     if key == "SANs":
         return sans(value) if isinstance(value, str) else value
     if key == "EnrollmentPatternId":
@@ -90,7 +92,12 @@ def _uniform(key: str, value: Any) -> Any:
     return value
 
 
-_CODES = {"JobProperties": "job_properties_invalid", "SANs": "sans_invalid"}
+_CODES = {
+    "JobProperties": "job_properties_invalid",
+    "SANs": "sans_invalid",
+    "Metadata": "metadata_invalid",
+    "AdditionalEnrollmentFields": "enrollment_fields_invalid",
+}
 
 
 def _whole_number(text: str) -> int | str:
@@ -114,6 +121,26 @@ def job_properties(value: Any) -> Any:
             raise _Unreadable(f"key {shown(key)} stands twice")
         merged.update(item)
     return merged
+
+
+def pairs(value: Any) -> Any:
+    """Return the object of texts that a cell or a mapping stands for.
+
+    Whole numbers become text: so YAML reads digits without quotes, and the API takes
+    text only (keyfactor-command.md 1.1).
+    """
+    if isinstance(value, str):
+        value = _parsed_json(value)
+        if not isinstance(value, dict):
+            raise _Unreadable("the JSON is no object")
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: str(item)
+        if isinstance(item, int) and not isinstance(item, bool)
+        else item
+        for name, item in value.items()
+    }
 
 
 def sans(text: str) -> Any:
@@ -188,35 +215,38 @@ def _check_tree(value: Any, depth: int) -> None:
             raise _Unreadable("half of a surrogate pair stands alone") from None
 
 
-def with_named_properties(
-    row: dict[str, Any], named: Mapping[str, str], faults: list[Fault], source: str
+def with_named_pairs(
+    row: dict[str, Any],
+    column: str,
+    named: Mapping[str, str],
+    faults: list[Fault],
+    source: str,
 ) -> None:
-    """Add the ``JobProperties.<Name>`` columns to the row's job properties.
+    """Add the ``<column>.<Name>`` columns to the pairs of the row's column.
 
     Args:
         row: Changed in place where ``named`` holds anything.
-        named: Property -> text; no blank text.
+        column: ``JobProperties`` or another column of pairs.
+        named: Name -> text; no blank text.
         faults: Grows by one for each key that both give, and differently.
-        source: Whence ``JobProperties`` is, for the message.
+        source: Whence the row's pairs are, for the message.
     """
-    if not named:
-        return
-    base = row.get("JobProperties", {})
-    if not isinstance(base, dict):
+    base = row.get(column, {})
+    if not named or not isinstance(base, dict):
         return
     merged = dict(base)
     for key, text in named.items():
         if key not in merged:
             merged[key] = text
         elif _as_cell(merged[key]) != text:
+            where = f"{column}.{key}"
             message = (
-                f"JobProperties.{key} is {shown(text)} but {source} says "
+                f"{where} is {shown(text)} but {source} says "
                 f"{shown(_as_cell(merged[key]))}"
             )
-            column = f"JobProperties.{key}"
-            hint = "give the property in one of the two places"
-            faults.append(Fault("job_properties_invalid", message, column, hint=hint))
-    row["JobProperties"] = merged
+            hint = "give it in one of the two places"
+            faults.append(Fault(_CODES[column], message, where, hint=hint))
+    row[column] = merged
 
 
 def _as_cell(value: Any) -> str:

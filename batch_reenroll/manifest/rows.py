@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from batch_reenroll.manifest.header import Header
-from batch_reenroll.manifest.normal import normalised, with_named_properties
+from batch_reenroll.manifest.normal import normalised, with_named_pairs
 from batch_reenroll.manifest.rules import Fault, shown
 from batch_reenroll.manifest.schema import faults_of_row
 from batch_reenroll.manifest.subject import SubjectInvalid
@@ -24,6 +24,7 @@ _ONE_LINE = (
     "StoreType",
     "CertificateAuthority",
     "CertificateTemplate",
+    "OwnerRoleName",
 )
 
 
@@ -44,6 +45,8 @@ class ManifestRow:
         job_properties: By name; may be empty.
         sans: Kind of name to values, or None.
         enrollment_pattern_id: 1 to 2147483647, or None.
+        metadata, additional_enrollment_fields: Name to text, or None.
+        owner_role_name: As written, or None.
         wave, owner, ticket: Planning texts, or None.
         deadline: Aware UTC, or None.
         current_thumbprint: 40 lower-case hex digits, or None.
@@ -65,6 +68,9 @@ class ManifestRow:
     job_properties: Mapping[str, Any] = field(default_factory=dict)
     sans: Mapping[str, list[str]] | None = None
     enrollment_pattern_id: int | None = None
+    metadata: Mapping[str, str] | None = None
+    additional_enrollment_fields: Mapping[str, str] | None = None
+    owner_role_name: str | None = None
     wave: str | None = None
     deadline: datetime | None = None
     owner: str | None = None
@@ -80,7 +86,8 @@ class RawRow:
     Attributes:
         row_no, line: As in :class:`ManifestRow`.
         values: By column in the contract's spelling; text, or what YAML gave.
-        named: The ``JobProperties.<Name>`` cells that hold anything, by ``<Name>``.
+        named: The ``JobProperties.<Name>`` cells and their like that hold anything,
+            by column and ``<Name>``.
         cells: As in :class:`ManifestRow`.
         faults: What the reader found; the values are not judged where it is grave.
         grave: Whether ``values`` cannot be trusted at all.
@@ -89,7 +96,7 @@ class RawRow:
     row_no: int
     line: int
     values: Mapping[str, Any] = field(default_factory=dict)
-    named: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     cells: tuple[str, ...] = ()
     faults: list[Fault] = field(default_factory=list)
     grave: bool = False
@@ -125,12 +132,14 @@ class Judge:
             return {}, faults
         spoiled = {fault.column for fault in faults}
         row = normalised(raw.values, faults)
-        source = "JobProperties" if "JobProperties" in row else "the default"
+        given = set(row)
         lost = {fault.column for fault in faults}
         for key, value in self.header.defaults.items():
             if key not in row and key not in lost:
                 row[key] = value
-        with_named_properties(row, raw.named, faults, source)
+        for column, named in raw.named.items():
+            source = column if column in given else "the default"
+            with_named_pairs(row, column, named, faults, source)
         lost |= {*self.excused, *self.header.unusable_defaults}
         faults += [f for f in faults_of_row(row) if not _is_excused(f, lost, spoiled)]
         faults += self._meaning(row, {fault.column for fault in faults})
@@ -194,6 +203,9 @@ def manifest_row(raw: RawRow, row: Mapping[str, Any]) -> ManifestRow:
         job_properties=row.get("JobProperties", {}),
         sans=row.get("SANs"),
         enrollment_pattern_id=row.get("EnrollmentPatternId"),
+        metadata=row.get("Metadata"),
+        additional_enrollment_fields=row.get("AdditionalEnrollmentFields"),
+        owner_role_name=row.get("OwnerRoleName"),
         wave=row.get("Wave"),
         deadline=None if deadline is None else parse_time(deadline),
         owner=row.get("Owner"),

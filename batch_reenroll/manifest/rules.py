@@ -106,6 +106,14 @@ RULES: dict[str, Rule] = {
         "the enrollment pattern is not a whole number from 1 to 2147483647",
         "write the pattern's id",
     ),
+    "metadata_invalid": Rule(
+        "the metadata cannot be understood",
+        'write a JSON object of texts such as {"Department": "IT"}',
+    ),
+    "enrollment_fields_invalid": Rule(
+        "the additional enrollment fields cannot be understood",
+        'write a JSON object of texts such as {"Application": "web shop"}',
+    ),
     "row_id_invalid": Rule("the row id is longer than 200 characters", "shorten it"),
     "control_character": Rule("a control character stands in the value", "remove it"),
     "row_id_duplicate": Rule("two rows bear one id", "give each row its own RowId"),

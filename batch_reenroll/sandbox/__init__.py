@@ -9,6 +9,9 @@ It imports nothing else of batch_reenroll: a shared parser would hide a shared m
 
 from batch_reenroll.sandbox.config import SandboxConfig
 from batch_reenroll.sandbox.core import Core
+from batch_reenroll.sandbox.description import openapi_document
+from batch_reenroll.sandbox.desk import Desk
+from batch_reenroll.sandbox.draw import draw_fleet
 from batch_reenroll.sandbox.eventlog import LOG_NAME
 from batch_reenroll.sandbox.exchange import Request, Response, SandboxError
 from batch_reenroll.sandbox.faultfile import load_faults
@@ -26,36 +29,52 @@ from batch_reenroll.sandbox.fleet import (
     FleetPlan,
     PlannedOrchestrator,
     PlannedStore,
-    draw_fleet,
 )
-from batch_reenroll.sandbox.frontdoor import FrontDoor
-from batch_reenroll.sandbox.identity import Identity
-from batch_reenroll.sandbox.policy import CaPolicy, Template
-from batch_reenroll.sandbox.server import (
+from batch_reenroll.sandbox.foreground import (
     NOT_FOR_PRODUCTION,
-    SandboxServer,
     export_lines,
     serve_forever,
 )
+from batch_reenroll.sandbox.frontdoor import FrontDoor
+from batch_reenroll.sandbox.identity import Identity
+from batch_reenroll.sandbox.identityfile import IdentityFile, load_identities
+from batch_reenroll.sandbox.management import Management
+from batch_reenroll.sandbox.policy import CaPolicy, Template
+from batch_reenroll.sandbox.rights import (
+    ALL_RIGHTS,
+    Enrollment,
+    Right,
+    Rights,
+    read_rights,
+)
+from batch_reenroll.sandbox.server import SandboxServer
 from batch_reenroll.sandbox.settings import Settings
 from batch_reenroll.sandbox.simworks import SimulatedWorks
+from batch_reenroll.sandbox.tokens import TOKEN_PATH
 from batch_reenroll.sandbox.transport import ConnectionDropped, InProcessTransport
+from batch_reenroll.sandbox.typefile import load_store_types
 
 __all__ = [
+    "ALL_RIGHTS",
     "LOG_NAME",
     "NOT_FOR_PRODUCTION",
+    "TOKEN_PATH",
     "Action",
     "CaPolicy",
     "ConnectionDropped",
     "Core",
+    "Desk",
+    "Enrollment",
     "FaultScript",
     "Fleet",
     "FleetPlan",
     "FrontDoor",
     "Identity",
+    "IdentityFile",
     "InProcessTransport",
     "JobFault",
     "JobFaults",
+    "Management",
     "Match",
     "PlannedOrchestrator",
     "PlannedStore",
@@ -63,6 +82,8 @@ __all__ = [
     "RequestFault",
     "RequestFaults",
     "Response",
+    "Right",
+    "Rights",
     "SandboxConfig",
     "SandboxError",
     "SandboxServer",
@@ -72,5 +93,9 @@ __all__ = [
     "draw_fleet",
     "export_lines",
     "load_faults",
+    "load_identities",
+    "load_store_types",
+    "openapi_document",
+    "read_rights",
     "serve_forever",
 ]

@@ -159,6 +159,10 @@ def subject_name(text: str) -> x509.Name:
     )
 
 
+#: The user principal name that Windows puts into certificates ([MS-WCCE] 2.2.2.7.7.4).
+_UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
+
+
 def alternative_names(sans: Mapping[str, Iterable[str]]) -> list[x509.GeneralName]:
     """Return X.509 names of SANs by kind.
 
@@ -172,9 +176,21 @@ def alternative_names(sans: Mapping[str, Iterable[str]]) -> list[x509.GeneralNam
                 names.append(x509.IPAddress(ipaddress.ip_address(value)))
             elif kind == "email":
                 names.append(x509.RFC822Name(value))
+            elif kind == "upn":
+                names.append(x509.OtherName(_UPN, _utf8_string(value)))
             else:
                 names.append(x509.DNSName(value))
     return names
+
+
+def _utf8_string(text: str) -> bytes:
+    """Return ``text`` as a DER UTF8String (X.690, 8.1.3 for the length)."""
+    data = text.encode()
+    n_bytes = len(data)
+    if n_bytes < 128:
+        return bytes((0x0C, n_bytes)) + data
+    length = n_bytes.to_bytes((n_bytes.bit_length() + 7) // 8, "big")
+    return bytes((0x0C, 0x80 | len(length))) + length + data
 
 
 def open_authorities(folder: Path, *, at: float) -> CertificateAuthorities:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from batch_reenroll.sandbox.exchange import SandboxError
 from batch_reenroll.sandbox.faults import FaultScript
 from batch_reenroll.sandbox.fleet import FleetPlan
+from batch_reenroll.sandbox.identity import Identities, Identity
 from batch_reenroll.sandbox.policy import CaPolicy
 from batch_reenroll.sandbox.settings import Settings
 
@@ -28,7 +30,17 @@ class SandboxConfig:
         user: Name for Basic authentication.
         domain: ``DOMAIN\user`` is taken as well.
         password: None = a random one, told by ``SandboxServer.env``.
-        extra_users: (name, password) of others that may sign in, in the same domain.
+        auth: How the identity that may do everything signs in: by ``user`` and
+            ``password`` or as an OAuth2 client.
+        client_id: Name of that client.
+        client_secret: None = a random one, told by ``SandboxServer.env``.
+        scopes, audience: What its tokens may be asked for; empty = anything.
+        extra_users: (name, password) of others that may sign in, in the same domain,
+            and do everything.
+        identities: Others, with rights of their own.
+        management_port: Port of the management API on 127.0.0.1; 0 = any free one,
+            None = there is none.
+        management_key: Its bearer key; None = a random one.
         workers: Threads that make keys and write files, >= 1.
         eager_stores: Up to this many stores all files are made at the start; beyond
             it each is made when it is first asked for.
@@ -44,22 +56,63 @@ class SandboxConfig:
     user: str = "sandbox"
     domain: str = "EXAMPLE"
     password: str | None = field(default=None, repr=False)
+    auth: Literal["basic", "oauth"] = "basic"
+    client_id: str = "sandbox-client"
+    client_secret: str | None = field(default=None, repr=False)
+    scopes: tuple[str, ...] = ()
+    audience: str = ""
     extra_users: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    identities: tuple[Identity, ...] = ()
+    management_port: int | None = None
+    management_key: str | None = field(default=None, repr=False)
     workers: int = 2
     eager_stores: int = 2_000
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65_535:
-            raise SandboxError(f"port {self.port} is not 0 to 65535")
+        for port in (self.port, self.management_port or 0):
+            if not 0 <= port <= 65_535:
+                raise SandboxError(f"port {port} is not 0 to 65535")
         if self.workers < 1 or self.eager_stores < 0:
             raise SandboxError("workers must be >= 1 and eager_stores >= 0")
-        names = [self.user, *(name for name, _ in self.extra_users)]
-        if not all(_is_plain(name) for name in names):
-            raise SandboxError("a user must be a plain name without ':' and '\\'")
-        if len({name.lower() for name in names}) < len(names):
-            raise SandboxError("two users have the same name")
-        if "" in (self.password, *(password for _, password in self.extra_users)):
-            raise SandboxError("a password is empty")
+        if self.auth not in ("basic", "oauth"):
+            raise SandboxError("auth must be basic or oauth")
+        if "" in (self.password, self.client_id, self.client_secret):
+            raise SandboxError("a password, a client id or its secret is empty")
+        if self.management_key == "":
+            raise SandboxError("the management key is empty")
+        self._check_accounts()
+
+    def _check_accounts(self) -> None:
+        known = Identities(self.accounts(password="-", client_secret="-"))  # noqa: S106
+        for ca, account in self.policy.accounts.items():
+            if known.named(account) is None:
+                raise SandboxError(f"{ca}: there is no identity {account}")
+
+    def accounts(self, *, password: str, client_secret: str) -> tuple[Identity, ...]:
+        """Return all identities, first the one that may do everything.
+
+        Args:
+            password: Of the first, where it signs in so.
+            client_secret: The same for an OAuth2 client.
+
+        Raises:
+            SandboxError: One of them cannot be.
+        """
+        first = Identity(user=self.user, domain=self.domain, password=password)
+        if self.auth == "oauth":
+            first = replace(
+                first,
+                password=None,
+                client_id=self.client_id,
+                client_secret=client_secret,
+                scopes=self.scopes,
+                audience=self.audience,
+            )
+        others = (
+            Identity(user=name, password=secret, domain=self.domain)
+            for name, secret in self.extra_users
+        )
+        return (first, *others, *self.identities)
 
     @property
     def is_loopback(self) -> bool:
@@ -70,7 +123,3 @@ class SandboxConfig:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
-
-
-def _is_plain(name: str) -> bool:
-    return bool(name) and not {":", "\\"} & set(name)

@@ -1,14 +1,71 @@
-"""The HTTP shell: aiohttp requests in, core requests out."""
+"""The HTTP shell: aiohttp requests in, core requests out.
+
+What never becomes a request, because it is no HTTP, is refused here.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from batch_reenroll.sandbox.exchange import Request, Response
+from batch_reenroll.sandbox.exchange import (
+    ApiError,
+    Request,
+    Response,
+    error_response,
+)
 from batch_reenroll.sandbox.frontdoor import FrontDoor
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+NOT_HTTP = "0xA01104FF"
+#: Longest request line and header field. IIS takes 16 KiB by default; what is longer
+#: than a Command takes shall be refused by the core, which says so in Command's words.
+_LINE_MAX_BYTES = 65_536
+
+
+class HttpServer(web.Server):
+    """An aiohttp server that refuses what is no HTTP with Command's error body."""
+
+    def __init__(self, handle: Handler) -> None:
+        # Bodies stay compressed: neither core nor IIS unpacks them.
+        super().__init__(
+            handle,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=_LINE_MAX_BYTES,
+            max_field_size=_LINE_MAX_BYTES,
+        )
+
+    def __call__(self) -> web.RequestHandler:
+        """Return the protocol of one connection."""
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class _Protocol(web.RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what could not be read to its end; a fault of our own stays a 500."""
+        unread = isinstance(exc, web.RequestPayloadError | ConnectionError)
+        if status >= 500 and not unread:
+            return super().handle_error(request, status, exc, message)
+        # undocumented: IIS answers in HTML before Command sees anything.
+        refusal = ApiError(400, NOT_HTTP, "The request is not valid HTTP.")
+        response = error_response(refusal)
+        answer = web.Response(
+            status=response.status, headers=response.headers, body=response.body
+        )
+        answer.force_close()
+        return answer
 
 
 class HttpShell:

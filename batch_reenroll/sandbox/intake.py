@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
+from batch_reenroll.sandbox.checks import canonical, store_fault, wish_fault
 from batch_reenroll.sandbox.exchange import ApiError, Request
 from batch_reenroll.sandbox.state import Store, Wish
 from batch_reenroll.sandbox.world import World
@@ -26,7 +27,7 @@ _JSON_TYPES = re.compile(
     r"(application|text)/([\w.-]+\+)?json(-patch\+json)?", re.ASCII
 )
 _GUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?")
-_SAN_KINDS = {"dns": "dns", "ip4": "ip4", "ip6": "ip6", "email": "email"}
+_SAN_KINDS = frozenset({"dns", "ip4", "ip6", "email", "upn"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,28 +78,59 @@ def read_submission(world: World, request: Request) -> Submission:
     body = read_json(request)
     store_id = _guid_field(body, "KeystoreId")
     agent_id = _guid_field(body, "AgentGuid")
-    subject = _required(body, "SubjectName")
-    alias = _required(body, "Alias")
+    wish = _wish(world, body)
     store = world.stores.get(store_id)
     if store is None:
         message = f"The certificate store {store_id} does not exist."
         raise ApiError(404, NO_SUCH_STORE, message)
-    kind = store.plan.store_type
-    if not kind.reenrollable:
-        message = f"Certificate stores of type {kind.name} do not support reenrollment."
-        raise ApiError(400, UNSUPPORTED, message)
     if store.plan.agent_id != agent_id:
         message = f"The orchestrator {agent_id} does not manage this certificate store."
         raise ApiError(400, WRONG_AGENT, message)
-    _check_properties(world, store, body.get("jobproperties"))
+    properties = canonical(
+        store.plan.store_type, _job_properties(world, body.get("jobproperties"))
+    )
+    wish = replace(wish, properties=properties)
+    if world.settings.post_checks == "strict":
+        _check(world, store, wish)
+    return Submission(store=store, wish=wish)
+
+
+def _wish(world: World, body: Mapping[str, Any]) -> Wish:
     wish = Wish(
-        alias=alias,
-        subject=subject,
+        subject=_required(body, "SubjectName"),
+        # undocumented: whether it may be left out where the type forbids one; the
+        # pages call it required without exception.
+        alias=_required(body, "Alias"),
         authority=_optional(body, "CertificateAuthority"),
         template=_optional(body, "CertificateTemplate"),
-        sans=_sans(body.get("sans")),
+        sans={},
     )
-    return Submission(store=store, wish=wish)
+    if not world.settings.speech.newer_fields:
+        return wish
+    for name in ("Metadata", "AdditionalEnrollmentFields"):
+        _texts(body, name)
+    _integer(body, "OwnerRoleId")
+    _optional(body, "OwnerRoleName")
+    if not isinstance(body.get("overwrite"), bool | None):
+        _bad("Overwrite", "must be true or false")
+    return replace(
+        wish,
+        sans=_sans(body.get("sans")),
+        pattern=_integer(body, "EnrollmentPatternId"),
+    )
+
+
+def _check(world: World, store: Store, wish: Wish) -> None:
+    """Refuse what would fail in the job."""
+    fault = store_fault(store, world.orchestrators[store.plan.agent_id])
+    if fault:
+        raise ApiError(400, UNSUPPORTED, fault)
+    kind = store.plan.store_type
+    aliases: list[str] = []
+    if kind.alias_is_thumbprint:  # looking lays the store out, which takes a key
+        aliases = [entry.alias for entry in world.inventory_of(store)]
+    if fault := wish_fault(kind, wish, aliases):
+        raise ApiError(400, BAD_FIELD, f"{fault}.")
 
 
 def _bad(name: str, why: str) -> NoReturn:
@@ -122,26 +154,39 @@ def _guid_field(body: Mapping[str, Any], name: str) -> str:
     return _bad(name, "is not a GUID") if guid is None else guid
 
 
-def _check_properties(world: World, store: Store, value: object) -> None:
-    """Refuse entry parameters that the store's type does not have."""
-    if isinstance(value, list) and world.settings.job_properties_array:
-        merged: dict[str, object] = {}
-        for pair in value:
-            merged |= pair if isinstance(pair, dict) else _bad("JobProperties", "pairs")
-        value = merged
+def _integer(body: Mapping[str, Any], name: str) -> int | None:
+    value = body.get(name.lower())
+    if value is None:
+        return None
+    if type(value) is not int or not -(2**31) <= value < 2**31:
+        _bad(name, "must be a 32-bit integer")
+    return int(value)
+
+
+def _texts(body: Mapping[str, Any], name: str) -> None:
+    value = body.get(name.lower())
     if value is None:
         return
-    if not isinstance(value, dict):
-        _bad("JobProperties", "must be an object")
-    kind = store.plan.store_type
-    known = {item.name.lower() for item in kind.entry_parameters}
-    known |= {name.lower() for name in kind.job_properties}
-    for name in value:
-        if name.lower() not in known:
-            _bad("JobProperties", f"has no {name[:40]} in store type {kind.short_name}")
-    for item in kind.entry_parameters:
-        if item.required_on_reenrollment and not value.get(item.name):
-            _bad(item.name, "is required on reenrollment")
+    if not isinstance(value, dict) or not all(
+        isinstance(item, str | None) for item in value.values()
+    ):
+        _bad(name, "must be an object of strings")
+
+
+def _no_pairs() -> NoReturn:
+    _bad("JobProperties", "must be an object of parameter names and values")
+
+
+def _job_properties(world: World, value: object) -> Mapping[str, object]:
+    """Return JobProperties as one object; the array of pairs where it is taken."""
+    if isinstance(value, list) and world.settings.speech.properties_array:
+        merged: dict[str, object] = {}
+        for pair in value:
+            merged |= pair if isinstance(pair, dict) else _no_pairs()
+        return merged
+    if value is None:
+        return {}
+    return value if isinstance(value, dict) else _no_pairs()
 
 
 def _sans(value: object) -> dict[str, tuple[str, ...]]:
@@ -152,7 +197,9 @@ def _sans(value: object) -> dict[str, tuple[str, ...]]:
         _bad("SANs", "must be an object")
     sans: dict[str, tuple[str, ...]] = {}
     for name, items in value.items():
-        kind = _SAN_KINDS.get(name.lower()) or _bad("SANs", f"has no kind {name[:20]}")
+        kind = name.lower()
+        if kind not in _SAN_KINDS:
+            _bad("SANs", f"has no kind {name[:20]}")
         if not isinstance(items, list) or not all(
             isinstance(item, str) and item for item in items
         ):

@@ -8,12 +8,15 @@ does not mean that a job was withdrawn; a client has to look.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from batch_reenroll.sandbox.access import Caller
 from batch_reenroll.sandbox.exchange import Request
 from batch_reenroll.sandbox.orchestration import Orchestration
 from batch_reenroll.sandbox.params import Listing
 from batch_reenroll.sandbox.query import Context
+from batch_reenroll.sandbox.rights import Right
 from batch_reenroll.sandbox.selection import read_audit_ids, read_job_ids
 from batch_reenroll.sandbox.state import HistoryRow, Job, Result, Status
 from batch_reenroll.sandbox.world import World
@@ -41,7 +44,7 @@ class JobControl:
         self._scheduled = scheduled
         self._history = history
 
-    def unschedule(self, request: Request, caller: str) -> None:
+    def unschedule(self, request: Request, caller: Caller) -> None:
         """Withdraw reenrollments that no orchestrator has begun.
 
         Inventory schedules cannot be withdrawn, as Keyfactor's page of the endpoint
@@ -61,14 +64,19 @@ class JobControl:
             self._scheduled,
             self._context(caller),
         )
+        _demand_schedule(caller, jobs)
         for job in jobs:
             world.drop_scheduled(job)
             job.withdrawn = True
             world.tell(
-                "job_unscheduled", job, world.now, by=caller, handed_out=job.handed_out
+                "job_unscheduled",
+                job,
+                world.now,
+                by=caller.name,
+                handed_out=job.handed_out,
             )
 
-    def reschedule(self, request: Request, caller: str) -> None:
+    def reschedule(self, request: Request, caller: Caller) -> None:
         """Schedule failed reenrollments again, each job once.
 
         Inventories are not eligible, as Keyfactor's page of the endpoint says.
@@ -84,21 +92,24 @@ class JobControl:
         if self._world.settings.reschedule_keeps_job_id:
             for job_id in self._world.pending_job_ids() & eligible.keys():
                 del eligible[job_id]
+        _demand_schedule(caller, [row.job for row in eligible.values()])
         for row in eligible.values():
             self._send_again(row, caller)
 
-    def _send_again(self, row: HistoryRow, caller: str) -> None:
+    def _send_again(self, row: HistoryRow, caller: Caller) -> None:
         world, old = self._world, row.job
         if old.wish is None:  # an inventory
             return
         if not world.settings.reschedule_keeps_job_id:
-            new = self._orchestration.schedule(old.store, old.wish, caller, world.now)
+            new = self._orchestration.schedule(
+                old.store, old.wish, caller.name, world.now
+            )
         else:
             # A job of its own: the old one may still lie, withdrawn, in a queue.
             new = replace(
                 old,
                 requested_at=world.now,
-                by=caller,
+                by=caller.name,
                 not_before=0.0,
                 tries=0,
                 withdrawn=False,
@@ -108,12 +119,12 @@ class JobControl:
             "job_rescheduled",
             old,
             world.now,
-            by=caller,
+            by=caller.name,
             history_id=row.history_id,
             new_job_id=new.job_id,
         )
 
-    def acknowledge(self, request: Request, caller: str) -> None:
+    def acknowledge(self, request: Request, caller: Caller) -> None:
         """Set failures and warnings to Status 4.
 
         undocumented: a job that Command will try again goes on being tried; its next
@@ -131,11 +142,11 @@ class JobControl:
                 "job_acknowledged",
                 row.job,
                 world.now,
-                by=caller,
+                by=caller.name,
                 history_id=row.history_id,
             )
 
-    def _rows(self, request: Request, caller: str) -> list[HistoryRow]:
+    def _rows(self, request: Request, caller: Caller) -> list[HistoryRow]:
         return read_audit_ids(request).of(
             self._world.visible_history(),
             lambda row: row.history_id,
@@ -143,8 +154,14 @@ class JobControl:
             self._context(caller),
         )
 
-    def _context(self, caller: str) -> Context:
-        return Context(now=self._world.now, me=caller)
+    def _context(self, caller: Caller) -> Context:
+        return Context(now=self._world.now, me=caller.name)
+
+
+def _demand_schedule(caller: Caller, jobs: Iterable[Job]) -> None:
+    caller.demand_in(
+        Right.SCHEDULE_STORES, (job.store.plan.container_id for job in jobs)
+    )
 
 
 def _may_go_again(row: HistoryRow) -> bool:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from batch_reenroll.sandbox.params import Listing
+from batch_reenroll.sandbox.params import (
+    AGENTS,
+    JOBS,
+    STORE_TYPES,
+    STORES,
+    Listing,
+)
 from batch_reenroll.sandbox.query import Field, Kind, Scalar
 from batch_reenroll.sandbox.state import (
+    APPROVED,
     RESULT_NAMES,
     STATUS_NAMES,
     HistoryRow,
@@ -51,7 +58,7 @@ def _sorts(fields: dict[str, Field[T]]) -> dict[str, Callable[[T], Scalar]]:
     return {name: field.get for name, field in fields.items()}
 
 
-def history_listing() -> Listing[HistoryRow]:
+def history_listing(world: World) -> Listing[HistoryRow]:
     """Return how JobHistory is queried."""
     fields: dict[str, Field[HistoryRow]] = {
         "agentid": _guid(lambda row: row.agent.agent_id),
@@ -59,7 +66,7 @@ def history_listing() -> Listing[HistoryRow]:
         "jobid": _guid(lambda row: row.job.job_id),
         "result": Field(Kind.INTEGER, lambda row: int(row.result), _RESULTS),
         "status": Field(Kind.INTEGER, lambda row: int(row.status), _STATUSES),
-        "jobtype": _text(lambda row: row.job.job_type),
+        "jobtype": _text(lambda row: world.job_type(row.job)),
         "message": _text(lambda row: row.message),
         "operationstart": _date(lambda row: row.started_at),
         "scheduletype": _text(
@@ -75,7 +82,13 @@ def history_listing() -> Listing[HistoryRow]:
         "clientmachine": lambda row: row.job.store.plan.machine,
     }
     # undocumented: the default order; oldest first shows clients that forgot to ask.
-    return Listing(fields=fields, sorts=sorts, default_sort="jobhistoryid")
+    return Listing(
+        fields=fields,
+        sorts=sorts,
+        default_sort="jobhistoryid",
+        prefix=JOBS,
+        is_of_jobs=True,
+    )
 
 
 def scheduled_listing(world: World) -> Listing[Job]:
@@ -89,7 +102,7 @@ def scheduled_listing(world: World) -> Listing[Job]:
 
     fields: dict[str, Field[Job]] = {
         "agentid": _guid(lambda job: job.store.plan.agent_id),
-        "jobtype": _text(lambda job: job.job_type),
+        "jobtype": _text(world.job_type),
         "clientmachine": _text(machine),
         "agent": _text(machine),
         "target": _text(lambda job: job.store.plan.path),
@@ -98,11 +111,14 @@ def scheduled_listing(world: World) -> Listing[Job]:
         "jobid": _guid(lambda job: job.job_id),
         "requested": _date(lambda job: job.requested_at),
     }
-    return Listing(fields=fields, sorts=_sorts(fields))
+    return Listing(fields=fields, sorts=_sorts(fields), prefix=JOBS, is_of_jobs=True)
 
 
 def store_listing(world: World) -> Listing[Store]:
-    """Return how CertificateStores is queried."""
+    """Return how CertificateStores is queried.
+
+    undocumented: ``AgentAvailable``; here it means an approved orchestrator.
+    """
 
     def held(store: Store) -> Scalar:
         entries = store.inventory or ()
@@ -110,9 +126,9 @@ def store_listing(world: World) -> Listing[Store]:
         return world.certificate_id(leaves[0]) if leaves else None
 
     fields: dict[str, Field[Store]] = {
-        "addsupported": _boolean(lambda _store: True),
+        "addsupported": _boolean(lambda store: store.plan.store_type.operations.add),
         "agentavailable": _boolean(
-            lambda store: world.orchestrators[store.plan.agent_id].status == 2
+            lambda store: world.orchestrators[store.plan.agent_id].status == APPROVED
         ),
         "agentid": _guid(lambda store: store.plan.agent_id),
         "approved": _boolean(lambda store: store.approved),
@@ -125,13 +141,19 @@ def store_listing(world: World) -> Listing[Store]:
         "hasinventoryscheduled": _boolean(
             lambda _store: world.settings.nightly_inventory
         ),
-        "privatekeyallowed": _integer(lambda _store: 1),
-        "removesupported": _boolean(lambda _store: True),
+        "privatekeyallowed": _integer(
+            lambda store: int(store.plan.store_type.private_key)
+        ),
+        "removesupported": _boolean(
+            lambda store: store.plan.store_type.operations.remove
+        ),
         "storepath": _text(lambda store: store.plan.path),
     }
     # undocumented: Id, which swagger-made clients like to page by.
     sorts = _sorts(fields) | {"id": lambda store: store.store_id}
-    return Listing(fields=fields, sorts=sorts, default_sort="clientmachine")
+    return Listing(
+        fields=fields, sorts=sorts, default_sort="clientmachine", prefix=STORES
+    )
 
 
 def agent_listing() -> Listing[Orchestrator]:
@@ -146,7 +168,12 @@ def agent_listing() -> Listing[Orchestrator]:
         "version": _text(lambda _agent: "25.1.0"),
         "capabilities": _text(lambda agent: ",".join(agent.capabilities)),
     }
-    return Listing(fields=fields, sorts=_sorts(fields), default_sort="clientmachine")
+    return Listing(
+        fields=fields,
+        sorts=_sorts(fields),
+        default_sort="clientmachine",
+        prefix=AGENTS,
+    )
 
 
 def store_type_listing() -> Listing[StoreType]:
@@ -157,4 +184,9 @@ def store_type_listing() -> Listing[StoreType]:
         "capability": _text(lambda kind: kind.capability),
         "storetype": _integer(lambda kind: kind.number),
     }
-    return Listing(fields=fields, sorts=_sorts(fields), default_sort="name")
+    return Listing(
+        fields=fields,
+        sorts=_sorts(fields),
+        default_sort="name",
+        prefix=STORE_TYPES,
+    )

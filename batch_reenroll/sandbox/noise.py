@@ -13,7 +13,7 @@ from batch_reenroll.sandbox.agenda import Agenda
 from batch_reenroll.sandbox.fleet import PlannedStore, draw_guid
 from batch_reenroll.sandbox.policy import WEB_SERVER
 from batch_reenroll.sandbox.state import REENROLLMENT, Job, Result, Status, Store
-from batch_reenroll.sandbox.storetypes import StoreFormat, StoreType
+from batch_reenroll.sandbox.storetypes import Policy, StoreFormat, StoreType
 from batch_reenroll.sandbox.world import World
 
 #: How many stores outside the fleet take turns.
@@ -26,7 +26,7 @@ WIN_CERT = StoreType(
     short_name="WinCert",
     capability="WinCert",
     file_format=StoreFormat.PKCS12,
-    custom_alias=0,
+    custom_alias=Policy.FORBIDDEN,
     job_type_guids=("", "", "", ""),
 )
 

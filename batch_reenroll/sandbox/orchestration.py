@@ -17,8 +17,10 @@ from functools import partial
 from itertools import count
 
 from batch_reenroll.sandbox.agenda import Agenda
+from batch_reenroll.sandbox.checks import store_fault, wish_fault
 from batch_reenroll.sandbox.faults import JobFaults
 from batch_reenroll.sandbox.state import (
+    APPROVED,
     INVENTORY,
     REENROLLMENT,
     HistoryRow,
@@ -62,20 +64,35 @@ class Orchestration:
         """Enter the first heartbeats and the first nightly inventory."""
         world = self._world
         for agent in world.orchestrators.values():
-            if agent.plan.online:
+            if agent.online:
                 first = agent.plan.phase * world.settings.heartbeat_s
-                beat = partial(self.heartbeat, agent)
-                self._agenda.at(world.started_at + first, beat)
+                self._enter_beat(agent, world.started_at + first)
         if world.settings.nightly_inventory:
             self._agenda.at(next_nightly_at(world.started_at), self._nightly)
 
     def heartbeat(self, agent: Orchestrator, now: float) -> None:
         """Let ``agent`` show itself and take all its scheduled jobs."""
+        agent.beating = False
+        if not agent.online:
+            return
         agent.last_seen = now
         self._world.hand_out(agent, now)
         self._start_next(agent, now)
-        beat_s = self._world.settings.heartbeat_s
-        self._agenda.at(now + beat_s, partial(self.heartbeat, agent))
+        self._enter_beat(agent, now + self._world.settings.heartbeat_s)
+
+    def _enter_beat(self, agent: Orchestrator, at: float) -> None:
+        agent.beating = True
+        self._agenda.at(at, partial(self.heartbeat, agent))
+
+    def set_online(self, agent: Orchestrator, online: bool, now: float) -> None:
+        """Let ``agent`` come or go.
+
+        One that goes finishes the job in hand and begins no other; one that comes back
+        asks for work at once, or at the heartbeat that was entered before it went.
+        """
+        agent.online = online
+        if online and not agent.beating:
+            self._enter_beat(agent, now)
 
     def schedule(self, store: Store, wish: Wish, by: str, now: float) -> Job:
         """Create a reenrollment job.
@@ -99,14 +116,15 @@ class Orchestration:
         world = self._world
         for job in world.recurring:
             agent = world.orchestrators[job.store.plan.agent_id]
-            if agent.plan.online:
+            if agent.online and agent.status == APPROVED:
                 agent.queue.append(job)
         for agent in world.orchestrators.values():
             self._start_next(agent, now)
         self._agenda.at(next_nightly_at(now), self._nightly)
 
     def _start_next(self, agent: Orchestrator, now: float) -> None:
-        job = None if agent.busy else self._next_job(agent, now)
+        idle = agent.online and not agent.busy
+        job = self._next_job(agent, now) if idle else None
         if job is None:
             return
         self._world.drop_scheduled(job)
@@ -166,7 +184,10 @@ class Orchestration:
         self._world.inventory_of(store)  # a store is laid out before it is worked on
         if wish is None:
             return InventoryOrder(order_id=next(self._order_ids), store=store.plan)
-        chosen = self._world.policy.choose(wish.authority, wish.template)
+        if fault := self._unfit(store, wish):
+            return fault
+        template = wish.template or self._pattern(wish.pattern)
+        chosen = self._world.issuer_for(wish.authority, template, row.job.by)
         if isinstance(chosen, str):
             return chosen
         return ReenrollOrder(
@@ -181,14 +202,39 @@ class Orchestration:
             later_than=store.held_not_before,
         )
 
+    def _unfit(self, store: Store, wish: Wish) -> str:
+        """Return why the job cannot be done at all, where no POST has looked at it."""
+        world = self._world
+        if world.settings.post_checks == "strict":
+            return ""
+        agent = world.orchestrators[store.plan.agent_id]
+        aliases = [entry.alias for entry in world.inventory_of(store)]
+        return store_fault(store, agent) or wish_fault(
+            store.plan.store_type, wish, aliases
+        )
+
+    def _pattern(self, number: int | None) -> str | None:
+        """Return the template of an enrollment pattern.
+
+        undocumented: the numbers; here the patterns are the templates, counted from 1.
+        An unknown one fails in the job, as an unknown template does.
+        """
+        if number is None:
+            return None
+        names = [item.name for item in self._world.policy.templates.values()]
+        known = 1 <= number <= len(names)
+        return names[number - 1] if known else f"enrollment pattern {number}"
+
     def deliver(self, order_id: int, result: WorkResult, now: float) -> None:
         """Take the result of an order; an unknown order is ignored."""
         row = self._open.pop(order_id, None)
         if row is None:
             return
         match result:
-            case Enrolled(certificate=leaf):
-                row.job.store.held_not_before = leaf.not_before
+            case Enrolled(certificate=leaf, alias=alias):
+                store, wish = row.job.store, row.job.wish
+                store.held_not_before = leaf.not_before
+                store.parameters[alias] = wish.properties if wish else {}
                 self._end(row, Result.SUCCESS, "", now, thumbprint=leaf.thumbprint)
             case Inventoried(entries=entries):
                 row.job.store.inventory = entries

@@ -1,7 +1,8 @@
 """Paging and query parameters, in both families of names.
 
-10.x calls them ``pq.queryString``, ``certificateStoreQuery.queryString`` and so on,
-11 and later ``QueryString``; all are taken, in any case.
+10.x calls them ``pq.queryString``, ``certificateStoreQuery.queryString`` and so on, the
+prefix depending on the endpoint; 11 and later ``QueryString``. In any case, and of a
+name that is given twice the last counts. Which family is known is the dialect's.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ from batch_reenroll.sandbox.query import (
 
 T = TypeVar("T")
 
-_PREFIXES = ("pq.", "certificatestorequery.", "cstquery.", "query.")
+#: Prefixes of the 10.x names, by what is listed (keyfactor-command.md 2.1, 4).
+JOBS = AGENTS = "pq."
+STORES = "certificatestorequery."
+STORE_TYPES = "cstquery."
+INVENTORY = "query."
+_PREFIXES = (JOBS, STORES, STORE_TYPES, INVENTORY)
 _INTEGER = re.compile(r"\d{1,10}", re.ASCII)
 _INT32 = 2**31 - 1
 
@@ -45,8 +51,15 @@ class ListParams:
     descending: bool = False
 
 
-def read_params(raw_query: str, limit_max: int | None) -> ListParams:
+def read_params(
+    raw_query: str, limit_max: int | None, own_prefix: str | None = None
+) -> ListParams:
     """Return the parameters of a query string; unknown ones are ignored.
+
+    Args:
+        raw_query: As it stands in the URL.
+        limit_max: Largest page, or None.
+        own_prefix: The one spelling that is known, in lower case; None = every one.
 
     Raises:
         ApiError: 400; a number is no number or out of range.
@@ -55,7 +68,11 @@ def read_params(raw_query: str, limit_max: int | None) -> ListParams:
         pairs = parse_qsl(raw_query, keep_blank_values=True, max_num_fields=100)
     except ValueError as exc:
         raise ApiError(400, BAD_PARAMETER, "Too many query parameters.") from exc
-    given = {_bare(name): value for name, value in pairs}
+    given = {
+        _bare(name): value
+        for name, value in pairs
+        if own_prefix is None or name.lower().startswith(own_prefix)
+    }
     limit = _number(given, "returnlimit", 50, 1, _INT32)
     return ListParams(
         query=given.get("querystring", ""),
@@ -67,6 +84,7 @@ def read_params(raw_query: str, limit_max: int | None) -> ListParams:
 
 
 def _bare(name: str) -> str:
+    """Return ``name`` in lower case without its prefix, if it has one."""
     lower = name.lower()
     prefix = next((p for p in _PREFIXES if lower.startswith(p)), "")
     return lower[len(prefix) :]
@@ -92,11 +110,15 @@ class Listing(Generic[T]):
         fields: By lower-case name, for QueryString.
         sorts: By lower-case name, for SortField.
         default_sort: A name in ``sorts``, or empty for the table's own order.
+        prefix: Of its parameters in 10.x, in lower case.
+        is_of_jobs: It is one of the two job lists.
     """
 
     fields: Mapping[str, Field[T]]
     sorts: Mapping[str, Callable[[T], Scalar]]
     default_sort: str = ""
+    prefix: str = ""
+    is_of_jobs: bool = False
 
     def matching(self, rows: Iterable[T], query: str, context: Context) -> list[T]:
         """Return the rows that ``query`` is about, in their order.

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from batch_reenroll.sandbox.rights import Enrollment
+
 
 class KeyKind(StrEnum):
     """The key an orchestrator makes for a template."""
@@ -55,7 +57,16 @@ def _by_name(*templates: Template) -> Mapping[str, Template]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaPolicy:
-    """The authorities and templates that requests may name, in any case."""
+    r"""The authorities and templates that requests may name, in any case.
+
+    Attributes:
+        authorities: ``host\logical name`` of each CA.
+        templates: By name in lower case.
+        default_authority, default_template: The application settings *Certificate
+            Authority* and *Template For Submitted CSRs*; any text, empty = none.
+        accounts: CA in lower case → the account that is configured for its
+            authorization; without one the scheduling user's rights count.
+    """
 
     authorities: tuple[str, ...] = (OLD_CA, NEW_CA)
     templates: Mapping[str, Template] = field(
@@ -63,6 +74,7 @@ class CaPolicy:
     )
     default_authority: str = NEW_CA
     default_template: str = WEB_SERVER.name
+    accounts: Mapping[str, str] = field(default_factory=dict)
 
     def choose(
         self, authority: str | None, template: str | None
@@ -72,11 +84,44 @@ class CaPolicy:
         undocumented: the words of the refusal. That a wrong name fails in the job and
         not in the POST is documented by Keyfactor's sample workflow.
         """
-        wanted = (authority or self.default_authority).lower()
-        ca = next((ca for ca in self.authorities if ca.lower() == wanted), None)
+        wanted = authority or self.default_authority
+        found = (ca for ca in self.authorities if ca.lower() == wanted.lower())
+        ca = next(found, None)
         if ca is None:
-            return f"Unable to find the certificate authority '{authority}'"
-        chosen = self.templates.get((template or self.default_template).lower())
+            return f"Unable to find the certificate authority '{wanted}'"
+        name = template or self.default_template
+        chosen = self.templates.get(name.lower())
         if chosen is None:
-            return f"The template '{template}' is not available on {ca}"
+            return f"The template '{name}' is not available on {ca}"
         return (ca, chosen) if not chosen.denial else chosen.denial
+
+    def account_for(self, authority: str, by: str) -> str:
+        """Return the account that asks the CA, for a job that ``by`` scheduled."""
+        return self.accounts.get(authority.lower(), by)
+
+
+def enrollment_denial(
+    authority: str, template: Template, held: Enrollment | None
+) -> str:
+    """Return the CA's words to an account that may not enroll, or an empty string.
+
+    The words are those that Windows has for the two codes. undocumented: what Command
+    puts around them.
+
+    Args:
+        authority: A CA of the policy.
+        template: The template that is asked for.
+        held: The account's rights at the CA; None = it is not known there.
+    """
+    if held is None or not held.on_authority(authority):
+        return (
+            "The permissions on this certification authority do not allow the current "
+            "user to enroll for certificates. 0x80094011 (CERTSRV_E_ENROLL_DENIED)"
+        )
+    if not held.on_template(template.name):
+        return (
+            "The permissions on the certificate template do not allow the current user "
+            "to enroll for this type of certificate. 0x80094012 "
+            "(CERTSRV_E_TEMPLATE_DENIED)"
+        )
+    return ""

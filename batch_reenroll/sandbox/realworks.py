@@ -48,6 +48,7 @@ from batch_reenroll.sandbox.works import (
     alias_fault,
     first_times,
     issue_times,
+    kept_alias,
     san_fault,
 )
 
@@ -89,7 +90,8 @@ class RealWorks:
             not_before=not_before,
             not_after=not_after,
         )
-        entries = (StoreEntry(alias=store.alias, key=key, chain=chain),)
+        alias = kept_alias(store, store.alias, _thumbprint(chain[0]))
+        entries = (StoreEntry(alias=alias, key=key, chain=chain),)
         try:
             write_store(path, store, entries)
         except OSError as exc:
@@ -130,19 +132,14 @@ class RealWorks:
             not_before=not_before,
             not_after=not_after,
         )
-        fresh = StoreEntry(alias=_kept_alias(order), key=key, chain=chain)
+        alias = kept_alias(order.store, order.alias, _thumbprint(chain[0]))
+        fresh = StoreEntry(alias=alias, key=key, chain=chain)
         rest: tuple[StoreEntry, ...] = ()
         if order.store.file_format is StoreFormat.JKS:
             held = read_store(path, order.store)
             rest = tuple(entry for entry in held if entry.alias != fresh.alias)
         write_store(path, order.store, (*rest, fresh))
-        return Enrolled(certificate=_certificate(chain[0]))
-
-
-def _kept_alias(order: ReenrollOrder) -> str:
-    """Return the alias as the store keeps it: Java folds case."""
-    is_java = order.store.file_format is StoreFormat.JKS
-    return order.alias.lower() if is_java else order.alias
+        return Enrolled(certificate=_certificate(chain[0]), alias=alias)
 
 
 def _csr(
@@ -187,8 +184,12 @@ def _certificate(item: x509.Certificate) -> Certificate:
         not_before=_seconds(item.not_valid_before_utc),
         not_after=_seconds(item.not_valid_after_utc),
         algorithm=_ALGORITHMS.get(algorithm.dotted_string, algorithm.dotted_string),
-        thumbprint=item.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303
+        thumbprint=_thumbprint(item),
     )
+
+
+def _thumbprint(item: x509.Certificate) -> str:
+    return item.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303
 
 
 _ALGORITHMS = {

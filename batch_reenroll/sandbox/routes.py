@@ -1,37 +1,31 @@
-"""Which method and path means which call; nothing of how it is answered."""
+"""Which method and path means which endpoint; nothing of how it is answered."""
 
 from __future__ import annotations
 
 import re
 
+from batch_reenroll.sandbox.calls import NOT_FOUND
+from batch_reenroll.sandbox.endpoint import Endpoint
+from batch_reenroll.sandbox.endpoints import ENDPOINTS
 from batch_reenroll.sandbox.exchange import ApiError
 
-NOT_FOUND = "0xA0110404"
 BAD_METHOD = "0xA0110405"
 
 _BASES = ("/keyfactorapi", "/keyfactor/api")
-_ROUTES = (
-    ("GET", r"/certificatestores", "stores"),
-    ("GET", r"/certificatestores/(?P<id>[^/]+)", "store"),
-    ("GET", r"/certificatestores/(?P<id>[^/]+)/inventory", "inventory"),
-    ("POST", r"/certificatestores/reenrollment", "reenroll"),
-    ("GET", r"/orchestratorjobs/scheduledjobs", "scheduled_jobs"),
-    ("GET", r"/orchestratorjobs/jobhistory", "job_history"),
-    ("POST", r"/orchestratorjobs/unschedule", "unschedule"),
-    ("POST", r"/orchestratorjobs/reschedule", "reschedule"),
-    ("POST", r"/orchestratorjobs/acknowledge", "acknowledge"),
-    ("GET", r"/certificatestoretypes", "store_types"),
-    ("GET", r"/certificatestoretypes/name/(?P<id>[^/]+)", "store_types_named"),
-    ("GET", r"/certificatestoretypes/(?P<id>[^/]+)", "store_type"),
-    ("GET", r"/agents", "agents"),
-    ("GET", r"/agents/(?P<id>[^/]+)", "agent"),
-    ("GET", r"/status/endpoints", "endpoints"),
-)
-_COMPILED = tuple((verb, re.compile(path), name) for verb, path, name in _ROUTES)
 
 
-def route(method: str, path: str) -> tuple[str, str]:
-    """Return the name of the call and its argument, in lower case.
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return what matches the lower-case paths of ``template``."""
+    literals = re.split(r"\{\w+\}", template.lower())
+    return re.compile("([^/]+)".join(re.escape(part) for part in literals))
+
+
+_PATHS = {item.path: _pattern(item.path) for item in ENDPOINTS}
+_BY_CALL = {(item.path, item.method): item for item in ENDPOINTS}
+
+
+def route(method: str, path: str) -> tuple[Endpoint, str]:
+    """Return the endpoint and its argument, in lower case.
 
     Args:
         method: Upper-case HTTP method.
@@ -43,22 +37,19 @@ def route(method: str, path: str) -> tuple[str, str]:
     lower = path.lower()
     base = next((b for b in _BASES if lower.startswith(b + "/")), None)
     rest = lower[len(base) :].rstrip("/") if base else ""
-    allowed: list[str] = []
-    for verb, pattern, name in _COMPILED:
+    # undocumented: that a word is never taken for the placeholder it would fill.
+    for template, pattern in _PATHS.items():
         match = pattern.fullmatch(rest)
-        if match and verb == method:
-            return name, match.groupdict().get("id", "")
-        if match:
-            allowed.append(verb)
-    if allowed:
-        allow = (("Allow", ", ".join(sorted(set(allowed)))),)
-        raise ApiError(405, BAD_METHOD, "The method is not allowed here.", allow)
+        if match is None:
+            continue
+        endpoint = _BY_CALL.get((template, method))
+        if endpoint is None:
+            raise _not_allowed(template)
+        return endpoint, "".join(match.groups())
     raise ApiError(404, NOT_FOUND, "There is no such endpoint.")
 
 
-def endpoint_names() -> list[str]:
-    """Return all endpoints for ``GET /Status/Endpoints``.
-
-    undocumented: the form of the strings; that it is an array of strings is known.
-    """
-    return [f"{verb} {re.sub('[(].*?[)]', '{id}', path)}" for verb, path, _ in _ROUTES]
+def _not_allowed(template: str) -> ApiError:
+    methods = sorted(method for path, method in _BY_CALL if path == template)
+    allow = (("Allow", ", ".join(methods)),)
+    return ApiError(405, BAD_METHOD, "The method is not allowed here.", allow)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shlex
-import signal
-import time
-from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -15,24 +11,28 @@ from typing import Self
 from aiohttp import web
 
 from batch_reenroll.sandbox.ca import open_authorities
+from batch_reenroll.sandbox.clock import JumpClock
 from batch_reenroll.sandbox.config import SandboxConfig
 from batch_reenroll.sandbox.core import Core
+from batch_reenroll.sandbox.desk import Desk
+from batch_reenroll.sandbox.draw import draw_fleet
 from batch_reenroll.sandbox.eventlog import LOG_NAME, EventLog, read_past
 from batch_reenroll.sandbox.exchange import SandboxError, iso_time
 from batch_reenroll.sandbox.faults import JobFaults, RequestFaults
-from batch_reenroll.sandbox.fleet import Fleet, draw_fleet
+from batch_reenroll.sandbox.fleet import Fleet
 from batch_reenroll.sandbox.folder import claimed_folder
 from batch_reenroll.sandbox.frontdoor import FrontDoor
 from batch_reenroll.sandbox.hands import PooledHands
-from batch_reenroll.sandbox.httpshell import HttpShell
-from batch_reenroll.sandbox.identity import Identity
+from batch_reenroll.sandbox.httpshell import Handler, HttpServer, HttpShell
+from batch_reenroll.sandbox.management import Management
+from batch_reenroll.sandbox.managementport import ManagementShell
 from batch_reenroll.sandbox.realworks import RealWorks
+from batch_reenroll.sandbox.tokens import TOKEN_PATH
 from batch_reenroll.sandbox.works import WorkResult
+from batch_reenroll.sandbox.world import LogSink
 
-NOT_FOR_PRODUCTION = (
-    "This is a sandbox, not Keyfactor Command, and not for production: "
-    "its keys and passwords guard nothing."
-)
+#: The management port is never to be reached from elsewhere.
+MANAGEMENT_HOST = "127.0.0.1"
 
 
 class SandboxServer:
@@ -51,11 +51,15 @@ class SandboxServer:
         self.fleet: Fleet = draw_fleet(config.plan)
         self.log_path = config.directory / LOG_NAME
         self._password = config.password or secrets.token_urlsafe(12)
+        self._client_secret = config.client_secret or secrets.token_urlsafe(24)
+        self._management_key = config.management_key or secrets.token_urlsafe(24)
+        self._clock = JumpClock()
         self._stack = AsyncExitStack()
         self._changed = asyncio.Event()
         self._core: Core | None = None
         self._door: FrontDoor | None = None
         self._port = config.port
+        self._management_port: int | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -84,7 +88,7 @@ class SandboxServer:
             raise SandboxError(f"the sandbox cannot start: {exc}") from exc
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        now = time.time()
+        now = self._clock.now()
         stack.enter_context(claimed_folder(self.config.directory, self.fleet))
         works = RealWorks(
             self.config.directory,
@@ -100,50 +104,62 @@ class SandboxServer:
             started_at=now,
             settings=self.config.settings,
             policy=self.config.policy,
-            identities=tuple(self._identities()),
+            identities=self.config.accounts(
+                password=self._password, client_secret=self._client_secret
+            ),
             hands=hands,
             job_faults=JobFaults(self.config.faults.jobs),
             session=past.sessions,
             last_history_id=past.last_history_id,
             log=log.write,
+            mint=lambda: secrets.token_urlsafe(32),
         )
         hands.deliver = self._deliver
         if len(self.fleet.stores) <= self.config.eager_stores:
             for store in core.world.stores.values():
                 core.world.lay_out(store)
-        log.write({"at": iso_time(time.time()), "event": "started"})
+        log.write({"at": iso_time(now), "event": "started"})
         faults = RequestFaults(self.config.faults.requests, seed=self.config.plan.seed)
         self._door = FrontDoor(core, faults, log.write)
-        await self._listen(stack, self._door)
+        shell = HttpShell(self._door, now=self._clock.now, changed=self._changed.set)
+        self._port = await _listen(
+            stack, shell.handle, self.config.host, self.config.port
+        )
+        await self._manage(stack, core, self._door.faults, log.write)
         clock = asyncio.get_running_loop().create_task(self._run_clock(core))
         stack.push_async_callback(_cancelled, clock)
 
-    async def _listen(self, stack: AsyncExitStack, door: FrontDoor) -> None:
-        shell = HttpShell(door, now=time.time, changed=self._changed.set)
-        server = web.Server(shell.handle, access_log=None)
-        runner = web.ServerRunner(server, shutdown_timeout=1.0)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, self.config.host, self.config.port)
-        await site.start()
-        self._port = runner.addresses[0][1]
-
-    def _identities(self) -> Iterator[Identity]:
-        users = ((self.config.user, self._password), *self.config.extra_users)
-        for user, password in users:
-            yield Identity(user=user, password=password, domain=self.config.domain)
+    async def _manage(
+        self,
+        stack: AsyncExitStack,
+        core: Core,
+        faults: RequestFaults,
+        log: LogSink,
+    ) -> None:
+        """Open the management port, if there is to be one."""
+        if self.config.management_port is None:
+            return
+        management = Management(
+            Desk(core, faults, self._clock), self._management_key, log
+        )
+        shell = ManagementShell(
+            management, now=self._clock.now, changed=self._changed.set
+        )
+        self._management_port = await _listen(
+            stack, shell.handle, MANAGEMENT_HOST, self.config.management_port
+        )
 
     def _deliver(self, order_id: int, result: WorkResult) -> None:
-        self.core.deliver(order_id, result, time.time())
+        self.core.deliver(order_id, result, self._clock.now())
         self._changed.set()
 
     async def _run_clock(self, core: Core) -> None:
         """Let everything happen when it is due."""
         while True:
-            core.advance(time.time())
+            core.advance(self._clock.now())
             self._changed.clear()
             due = core.next_event_at()
-            wait_s = None if due is None else max(0.0, due - time.time())
+            wait_s = None if due is None else max(0.0, due - self._clock.now())
             try:
                 async with asyncio.timeout(wait_s):
                     await self._changed.wait()
@@ -176,52 +192,44 @@ class SandboxServer:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables a client needs, the password among them."""
-        return {
-            "KEYFACTOR_HOSTNAME": self.url,
-            "KEYFACTOR_API_PATH": "KeyfactorAPI",
-            "KEYFACTOR_USERNAME": self.config.user,
-            "KEYFACTOR_PASSWORD": self._password,
+        """The variables a client needs, secrets among them."""
+        where = {"KEYFACTOR_HOSTNAME": self.url, "KEYFACTOR_API_PATH": "KeyfactorAPI"}
+        if self.config.auth == "basic":
+            return where | {
+                "KEYFACTOR_USERNAME": self.config.user,
+                "KEYFACTOR_PASSWORD": self._password,
+            }
+        asked = {
+            "KEYFACTOR_AUTH_SCOPES": ",".join(self.config.scopes),
+            "KEYFACTOR_AUTH_AUDIENCE": self.config.audience,
         }
+        return where | {
+            "KEYFACTOR_AUTH_CLIENT_ID": self.config.client_id,
+            "KEYFACTOR_AUTH_CLIENT_SECRET": self._client_secret,
+            "KEYFACTOR_AUTH_TOKEN_URL": self.url + TOKEN_PATH,
+            **{name: value for name, value in asked.items() if value},
+        }
+
+    @property
+    def management_env(self) -> dict[str, str]:
+        """Where the management port is and its key; empty without one."""
+        if self._management_port is None:
+            return {}
+        return {
+            "SANDBOX_MANAGEMENT_URL": f"http://{MANAGEMENT_HOST}:{self._management_port}",
+            "SANDBOX_MANAGEMENT_KEY": self._management_key,
+        }
+
+
+async def _listen(stack: AsyncExitStack, handle: Handler, host: str, port: int) -> int:
+    """Serve ``handle`` until ``stack`` unwinds; return the port."""
+    runner = web.ServerRunner(HttpServer(handle), shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, host, port).start()
+    return int(runner.addresses[0][1])
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
-
-
-def serve_forever(config: SandboxConfig, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; then finish the work in hand and return.
-
-    Args:
-        config: What to serve.
-        announce: Is given each line to show a person: the warning, the address, and
-            ``export`` lines; a password that was given to us is not shown again.
-
-    Raises:
-        SandboxError: It cannot start.
-    """
-    asyncio.run(_serve(config, announce))
-
-
-async def _serve(config: SandboxConfig, announce: Callable[[str], None]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with SandboxServer(config) as server:
-        announce(NOT_FOR_PRODUCTION)
-        if not config.is_loopback:
-            announce(f"Anyone who can reach {config.host} can use it.")
-        announce(f"Listening on {server.url}; log in {server.log_path}")
-        for line in export_lines(server):
-            announce(line)
-        await stop.wait()
-
-
-def export_lines(server: SandboxServer) -> list[str]:
-    """Return shell lines that set a client up."""
-    env = server.env
-    if server.config.password is not None:
-        del env["KEYFACTOR_PASSWORD"]
-    return [f"export {name}={shlex.quote(value)}" for name, value in env.items()]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
+from batch_reenroll.sandbox.dialects import DIALECTS, Dialect
 from batch_reenroll.sandbox.exchange import SandboxError
 
 
@@ -32,13 +33,24 @@ class Settings:
             appear in a second, on average; 0 to 10,000. The history grows for as long
             as the sandbox runs.
         nightly_inventory: Each store has a daily inventory schedule (02:00 UTC).
-        result_enums: How ``Result`` and ``Status`` are sent.
+        failures_age_out_days: For how long a failure or warning counts as open (*Job
+            Failures and Warnings Age Out*); 0 = for ever. undocumented: the default.
+        dialect: Major version of Command whose ways it has: 10, 11, 24 or 25.
+        result_enums: How ``Result`` and ``Status`` are sent; None, here and in the
+            next three: as the dialect says.
         zone_suffix: Times end with ``Z``.
-        product_version: ``X-Keyfactor-Product-Version``.
+        product_version: ``X-Keyfactor-Product-Version``; empty = not sent.
+        job_type_prefix: Job types bear the capability: ``PEMReenrollment``.
         return_limit_max: Largest page, or None for no cap (none is documented).
         query_max_bytes: Longest query string; IIS answers 404 beyond 2,048.
         body_max_bytes: Longest body. undocumented: where Command's limit lies.
-        job_properties_array: Take the array form of the v10 text as well.
+        job_properties_array: Take the array form of the v10 text as well; None: as the
+            dialect says.
+        post_checks: What a POST of a reenrollment looks at besides its form.
+            ``strict``: whatever the job would fail for is refused with 400. ``lax``: it
+            is answered with 204 and the job fails. undocumented: which Command does.
+        token_lifetime_s: How long a bearer token holds, > 0.
+        speech: What the dialect and the settings that override it come to.
     """
 
     heartbeat_s: float = 2.0
@@ -54,13 +66,19 @@ class Settings:
     reschedule_keeps_job_id: bool = False
     noise_jobs_per_s: float = 0.0
     nightly_inventory: bool = True
-    result_enums: Literal["int", "string"] = "int"
-    zone_suffix: bool = True
-    product_version: str = "25.4.1+5f0c1d3a"
+    failures_age_out_days: int = 7
+    dialect: str = "25"
+    result_enums: Literal["int", "string"] | None = None
+    zone_suffix: bool | None = None
+    product_version: str | None = None
+    job_type_prefix: bool | None = None
     return_limit_max: int | None = None
     query_max_bytes: int = 2048
     body_max_bytes: int = 1_048_576
-    job_properties_array: bool = False
+    job_properties_array: bool | None = None
+    post_checks: Literal["strict", "lax"] = "strict"
+    token_lifetime_s: int = 3600
+    speech: Dialect = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         faults = [
@@ -77,6 +95,19 @@ class Settings:
             ),
             (self.job_retry_count < 0, "job_retry_count must be >= 0"),
             (
+                not 0 < self.token_lifetime_s <= 31_536_000,
+                "token_lifetime_s: 1 to a year",
+            ),
+            (self.failures_age_out_days < 0, "failures_age_out_days must be >= 0"),
+            (
+                self.dialect not in DIALECTS,
+                f"dialect must be one of {', '.join(DIALECTS)}",
+            ),
+            (
+                self.post_checks not in ("strict", "lax"),
+                "post_checks must be strict or lax",
+            ),
+            (
                 not 0 <= self.noise_jobs_per_s <= 10_000,
                 "noise_jobs_per_s must be 0 to 10000",
             ),
@@ -88,3 +119,19 @@ class Settings:
         wrong = [text for bad, text in faults if bad]
         if wrong:
             raise SandboxError("settings: " + "; ".join(wrong))
+        object.__setattr__(self, "speech", self._speech())
+
+    def _speech(self) -> Dialect:
+        given = {
+            "result_names": None
+            if self.result_enums is None
+            else self.result_enums == "string",
+            "zone_suffix": self.zone_suffix,
+            "product_version": self.product_version,
+            "job_type_prefix": self.job_type_prefix,
+            "properties_array": self.job_properties_array,
+        }
+        changes: dict[str, Any] = {
+            name: value for name, value in given.items() if value is not None
+        }
+        return replace(DIALECTS[self.dialect], **changes)

@@ -25,6 +25,7 @@ from batch_reenroll.sandbox.works import (
     alias_fault,
     first_times,
     issue_times,
+    kept_alias,
     san_fault,
 )
 
@@ -42,7 +43,8 @@ class SimulatedWorks:
         if held is None:
             times = first_times(store, at)
             first = self._issue(store, store.subject, OLD_CA, times)
-            held = (Entry(alias=store.alias, certificates=(first,)),)
+            alias = kept_alias(store, store.alias, first.thumbprint)
+            held = (Entry(alias=alias, certificates=(first,)),)
             self._held[store.store_id] = held
         return held
 
@@ -65,8 +67,9 @@ class SimulatedWorks:
             )
         except BadSubject as exc:
             return WorkFailed(message=f"Unable to create a CSR: {exc}")
-        self._put(order.store, order.alias, leaf)
-        return Enrolled(certificate=leaf)
+        alias = kept_alias(order.store, order.alias, leaf.thumbprint)
+        self._put(order.store, alias, leaf)
+        return Enrolled(certificate=leaf, alias=alias)
 
     def _issue(
         self, store: PlannedStore, subject: str, ca: str, times: tuple[float, float]
@@ -85,7 +88,6 @@ class SimulatedWorks:
         )
 
     def _put(self, store: PlannedStore, alias: str, leaf: Certificate) -> None:
-        alias = alias.lower() if store.file_format is StoreFormat.JKS else alias
         fresh = Entry(alias=alias, certificates=(leaf,))
         held = self._held.get(store.store_id, ())
         if store.file_format is not StoreFormat.JKS:

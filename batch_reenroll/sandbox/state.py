@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from batch_reenroll.sandbox.fleet import PlannedOrchestrator, PlannedStore
+from batch_reenroll.sandbox.storetypes import ParameterKind
 from batch_reenroll.sandbox.works import Entry
 
 REENROLLMENT = "Reenrollment"
 INVENTORY = "Inventory"
+
+#: ``Status`` of an orchestrator (keyfactor-command.md 4.4).
+NEW, APPROVED = 1, 2
 
 
 class Result(IntEnum):
@@ -56,13 +60,20 @@ STATUS_NAMES: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a reenrollment was asked for, checked and complete."""
+    """What a reenrollment was asked for.
+
+    Attributes:
+        properties: JobProperties, by the names of the store's type.
+        pattern: ``EnrollmentPatternId``.
+    """
 
     alias: str
     subject: str
     authority: str | None
     template: str | None
     sans: Mapping[str, tuple[str, ...]]
+    properties: Mapping[str, str] = field(default_factory=dict)
+    pattern: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +81,9 @@ class Orchestrator:
     """One orchestrator.
 
     Attributes:
+        status: 1 new, 2 approved, 3 disapproved; it gets work only while it is 2.
+        online: It asks for work; while it is not, it begins no job either.
+        beating: Its next heartbeat is entered.
         queue: Jobs it was given, first one next.
         busy: A job is running.
     """
@@ -77,7 +91,9 @@ class Orchestrator:
     plan: PlannedOrchestrator
     last_seen: float
     capabilities: tuple[str, ...]
-    status: int = 2  # approved
+    status: int = APPROVED
+    online: bool = True
+    beating: bool = False
     queue: deque[Job] = field(default_factory=deque)
     busy: bool = False
 
@@ -96,6 +112,8 @@ class Store:
             inventory is that of the day the store was laid out).
         held_not_before: NotBefore of what it really holds.
         inventory_job_id: Of its recurring inventory job; kept for ever.
+        approved: False while it is only discovered.
+        parameters: Entry parameters that were set, by alias.
     """
 
     plan: PlannedStore
@@ -103,11 +121,26 @@ class Store:
     inventory: tuple[Entry, ...] | None = None
     held_not_before: float = 0.0
     approved: bool = True
+    parameters: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def store_id(self) -> str:
         """The GUID Command knows it by."""
         return self.plan.store_id
+
+    def parameters_of(self, alias: str) -> Mapping[str, str]:
+        """Return the entry parameters of one entry, secret ones left out.
+
+        An entry that nobody reenrolled has the defaults of those without which it
+        could not have been added.
+        """
+        kind = self.plan.store_type
+        found = {p.name: p.default for p in kind.entry_parameters if p.on_add}
+        found |= self.parameters.get(alias, {})
+        secret = {
+            p.name for p in kind.entry_parameters if p.kind is ParameterKind.SECRET
+        }
+        return {name: value for name, value in found.items() if name not in secret}
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,12 +1,13 @@
-"""The certificate store types that the sandbox knows, as values.
+"""What a certificate store type is; the ones there are stand in ``builtintypes``.
 
 The shapes are those of ``GET /CertificateStoreTypes`` (keyfactor-command.md 4.3, 12).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class StoreFormat(StrEnum):
@@ -17,14 +18,86 @@ class StoreFormat(StrEnum):
     JKS = "jks"
 
 
+class Policy(IntEnum):
+    """Whether something may, or must, be there; the numbers are Command's."""
+
+    FORBIDDEN = 0
+    OPTIONAL = 1
+    REQUIRED = 2
+
+
+class ParameterKind(IntEnum):
+    """``Type`` of a property or an entry parameter.
+
+    undocumented: which number is which. The SDKs know 0 to 3; this is the order in
+    which their pages name the four.
+    """
+
+    STRING = 0
+    BOOL = 1
+    MULTIPLE_CHOICE = 2
+    SECRET = 3
+
+
+#: The names of both, as kfutil and the Go SDK send and read them.
+POLICY_NAMES: Mapping[Policy, str] = {
+    Policy.FORBIDDEN: "Forbidden",
+    Policy.OPTIONAL: "Optional",
+    Policy.REQUIRED: "Required",
+}
+KIND_NAMES: Mapping[ParameterKind, str] = {
+    ParameterKind.STRING: "String",
+    ParameterKind.BOOL: "Bool",
+    ParameterKind.MULTIPLE_CHOICE: "MultipleChoice",
+    ParameterKind.SECRET: "Secret",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryParameter:
-    """A value that belongs to each certificate of a store of this type."""
+    """A value that belongs to each certificate of a store of this type.
+
+    Attributes:
+        title: ``DisplayName``; empty = the name.
+        default: As text; empty = none.
+        options: Of a multiple choice.
+        depends_on: Name of the parameter without which this one means nothing.
+        with_private_key, on_add, on_remove, on_reenrollment: ``RequiredWhen``.
+    """
 
     name: str
-    kind: str = "String"
+    title: str = ""
+    kind: ParameterKind = ParameterKind.STRING
     default: str = ""
-    required_on_reenrollment: bool = False
+    options: tuple[str, ...] = ()
+    depends_on: str = ""
+    with_private_key: bool = False
+    on_add: bool = False
+    on_remove: bool = False
+    on_reenrollment: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreProperty:
+    """A value that belongs to the store as a whole; it plays no part in a job."""
+
+    name: str
+    title: str = ""
+    kind: ParameterKind = ParameterKind.STRING
+    default: str = ""
+    depends_on: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    """``SupportedOperations``."""
+
+    add: bool = True
+    create: bool = False
+    discovery: bool = True
+    enrollment: bool = True
+    remove: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +107,10 @@ class StoreType:
     Attributes:
         number: ``StoreType`` of the type, ``CertStoreType`` of its stores.
         capability: Prefix of its job types: ``PEM`` makes ``PEMReenrollment``.
-        reenrollable: ``SupportedOperations.Enrollment``.
-        custom_alias: 0 forbidden, 1 optional, 2 required.
+        file_format: How the sandbox keeps its stores on disk.
+        custom_alias: Whether a request may choose the alias. Where it is forbidden the
+            thumbprint is the alias, as with IIS, WinCert and Akamai
+            (keyfactor-command.md 1.5), and so changes at each rotation.
         job_properties: The older list; a type has this or entry parameters.
         job_type_guids: Inventory, management, discovery, enrollment.
     """
@@ -45,83 +120,36 @@ class StoreType:
     short_name: str
     capability: str
     file_format: StoreFormat
-    reenrollable: bool = True
-    custom_alias: int = 1
+    operations: Operations = Operations()
+    custom_alias: Policy = Policy.OPTIONAL
+    private_key: Policy = Policy.OPTIONAL
     password_required: bool = False
+    entry_password: bool = False
     entry_parameters: tuple[EntryParameter, ...] = ()
+    properties: tuple[StoreProperty, ...] = ()
     job_properties: tuple[str, ...] = ()
+    path_type: str = "Freeform"
+    path_value: str = ""
+    server_required: bool = False
+    power_shell: bool = False
+    blueprint: bool = True
     job_type_guids: tuple[str, str, str, str]
+
+    @property
+    def reenrollable(self) -> bool:
+        """``SupportedOperations.Enrollment``."""
+        return self.operations.enrollment
+
+    @property
+    def alias_is_thumbprint(self) -> bool:
+        """Whether an entry is known by the thumbprint of its certificate."""
+        return self.custom_alias is Policy.FORBIDDEN
+
+    @property
+    def locked(self) -> bool:
+        """Whether a store file of this type needs a password to be written at all."""
+        return self.file_format is not StoreFormat.PEM
 
     def job_type(self, kind: str) -> str:
         """Return the type of a job as Command shows it: ``JKSInventory``."""
         return f"{self.capability}{kind}"
-
-
-_OVERWRITE = (EntryParameter(name="Overwrite", kind="Bool", default="true"),)
-
-PEM = StoreType(
-    number=2,
-    name="PEM File",
-    short_name="PEM",
-    capability="PEM",
-    file_format=StoreFormat.PEM,
-    entry_parameters=_OVERWRITE,
-    job_type_guids=(
-        "a52c0a6f-0c43-4d3f-8e0a-6f1c5ae0a101",
-        "a52c0a6f-0c43-4d3f-8e0a-6f1c5ae0a102",
-        "a52c0a6f-0c43-4d3f-8e0a-6f1c5ae0a103",
-        # The C agent's id for PEM reenrollment (keyfactor-command.md 10).
-        "aa015d10-cffc-41f7-a9a4-c9615f6f3bdf",
-    ),
-)
-JKS = StoreType(
-    number=0,
-    name="Java Keystore",
-    short_name="JKS",
-    capability="JKS",
-    file_format=StoreFormat.JKS,
-    custom_alias=2,
-    password_required=True,
-    entry_parameters=_OVERWRITE,
-    job_type_guids=(
-        "b7c90a34-5a8e-49f4-8c35-2be1d7a0a101",
-        "b7c90a34-5a8e-49f4-8c35-2be1d7a0a102",
-        "b7c90a34-5a8e-49f4-8c35-2be1d7a0a103",
-        # The C agent's id for JKS reenrollment (keyfactor-command.md 10).
-        "48743e90-108e-4dc3-b81c-7fb830215d1f",
-    ),
-)
-PKCS12 = StoreType(
-    number=104,  # custom types have numbers from 102 (keyfactor-command.md 12)
-    name="PKCS12 File",
-    short_name="PKCS12",
-    capability="PKCS12",
-    file_format=StoreFormat.PKCS12,
-    password_required=True,
-    entry_parameters=_OVERWRITE,
-    job_type_guids=(
-        "c6d1f0b2-7c11-4f6b-9a7f-90bd3ce0a101",
-        "c6d1f0b2-7c11-4f6b-9a7f-90bd3ce0a102",
-        "c6d1f0b2-7c11-4f6b-9a7f-90bd3ce0a103",
-        "c6d1f0b2-7c11-4f6b-9a7f-90bd3ce0a104",
-    ),
-)
-# It has job properties but no reenrollment (the v10 page of the endpoint says so).
-# undocumented: its number.
-NETSCALER = StoreType(
-    number=5,
-    name="Citrix NetScaler",
-    short_name="NS",
-    capability="NS",
-    file_format=StoreFormat.PEM,
-    reenrollable=False,
-    job_properties=("NetscalerVserver",),
-    job_type_guids=(
-        "d9e20c57-3b0d-4b62-b1a7-05a4f6c0a101",
-        "d9e20c57-3b0d-4b62-b1a7-05a4f6c0a102",
-        "d9e20c57-3b0d-4b62-b1a7-05a4f6c0a103",
-        "00000000-0000-0000-0000-000000000000",
-    ),
-)
-
-BUILT_IN = (JKS, PEM, NETSCALER, PKCS12)

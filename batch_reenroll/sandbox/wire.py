@@ -7,9 +7,20 @@ own choke on null (section 12).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from typing import TypeVar, cast
 
+from batch_reenroll.sandbox.checks import store_fault
 from batch_reenroll.sandbox.exchange import iso_time
+from batch_reenroll.sandbox.shapes import (
+    AgentJson,
+    CertificateJson,
+    InventoryJson,
+    JobHistoryJson,
+    ReenrollmentStatusJson,
+    ScheduledJobJson,
+    ScheduleJson,
+    StoreJson,
+)
 from batch_reenroll.sandbox.state import (
     RESULT_NAMES,
     STATUS_NAMES,
@@ -18,135 +29,86 @@ from batch_reenroll.sandbox.state import (
     Orchestrator,
     Store,
 )
-from batch_reenroll.sandbox.storetypes import EntryParameter, StoreType
+from batch_reenroll.sandbox.typewire import parameters_json
 from batch_reenroll.sandbox.works import Certificate, Entry
 from batch_reenroll.sandbox.world import World
 
-Json = dict[str, object]
+J = TypeVar("J")
 
-_ALIAS_POLICY = ("Forbidden", "Optional", "Required")
-_DAILY = {"Daily": {"Time": "2026-01-01T02:00:00Z"}}
-NOT_REENROLLABLE = (
-    "The agent does not support key generation for this certificate store."
-)
+#: 2026-01-01 02:00 UTC; of a daily schedule only the time of day counts.
+_TWO_O_CLOCK = 1_767_232_800.0
 
 
 def wire_time(world: World, at: float) -> str:
     """Return a time as this dialect sends it."""
     text = iso_time(at)
-    return text if world.settings.zone_suffix else text[:-1]
+    return text if world.settings.speech.zone_suffix else text[:-1]
 
 
-def _present(pairs: Mapping[str, object]) -> Json:
-    return {key: value for key, value in pairs.items() if value is not None}
+def _present(shape: J) -> J:
+    pairs = cast("dict[str, object]", shape).items()
+    return cast("J", {key: value for key, value in pairs if value is not None})
 
 
-def store_json(world: World, store: Store) -> Json:
+def store_json(world: World, store: Store) -> StoreJson:
     """Return one item of ``GET /CertificateStores``."""
     plan = store.plan
     nightly = world.settings.nightly_inventory
-    properties = {"separatePrivateKey": {"value": "false"}}
-    return _present(
+    shape: StoreJson = {
+        "Id": store.store_id,
+        "ContainerId": plan.container_id or None,
+        "DisplayName": f"{plan.machine} - {plan.path}",
+        "ClientMachine": plan.machine,
+        "Storepath": plan.path,
+        "CertStoreInventoryJobId": store.inventory_job_id if nightly else None,
+        "CertStoreType": plan.store_type.number,
+        "Approved": store.approved,
+        "CreateIfMissing": False,
+        "Properties": _properties(store),
+        "AgentId": plan.agent_id,
+        "AgentAssigned": True,
+        "ContainerName": plan.container,
+        "InventorySchedule": _daily(world) if nightly else None,
+        "ReenrollmentStatus": _reenrollment_status(world, store),
+        "SetNewPasswordAllowed": plan.store_type.password_required,
+    }
+    return _present(shape)
+
+
+def _properties(store: Store) -> str:
+    """Return the store's properties as Command sends them: JSON in a string."""
+    return json.dumps(
         {
-            "Id": store.store_id,
-            "ContainerId": plan.container_id or None,
-            "DisplayName": f"{plan.machine} - {plan.path}",
-            "ClientMachine": plan.machine,
-            "Storepath": plan.path,
-            "CertStoreInventoryJobId": store.inventory_job_id if nightly else None,
-            "CertStoreType": plan.store_type.number,
-            "Approved": store.approved,
-            "CreateIfMissing": False,
-            "Properties": json.dumps(properties),
-            "AgentId": plan.agent_id,
-            "AgentAssigned": True,
-            "ContainerName": plan.container,
-            "InventorySchedule": _DAILY if nightly else None,
-            "ReenrollmentStatus": _reenrollment_status(store),
-            "SetNewPasswordAllowed": plan.store_type.password_required,
+            item.name: {"value": item.default}
+            for item in store.plan.store_type.properties
+            if item.default
         }
     )
 
 
-def _reenrollment_status(store: Store) -> Json:
+def _reenrollment_status(world: World, store: Store) -> ReenrollmentStatusJson:
     kind = store.plan.store_type
-    if not kind.reenrollable:
+    fault = store_fault(store, world.orchestrators[store.plan.agent_id])
+    if fault:
         return {
             "Data": False,
-            "Message": NOT_REENROLLABLE,
+            "Message": fault,
             "CustomAliasAllowed": 0,
             "EntryParameters": [],
         }
+    # undocumented: how JobProperties, a string here, holds the list of the type.
+    names = list(kind.job_properties)
     return {
         "Data": True,
         "AgentId": store.plan.agent_id,
         "Message": "",
-        "JobProperties": "",
-        "CustomAliasAllowed": kind.custom_alias,
-        "EntryParameters": [_parameter(kind, item) for item in kind.entry_parameters],
+        "JobProperties": json.dumps(names) if names else "",
+        "CustomAliasAllowed": int(kind.custom_alias),
+        "EntryParameters": parameters_json(world.settings.speech, kind),
     }
 
 
-def _parameter(kind: StoreType, item: EntryParameter) -> Json:
-    return {
-        "StoreTypeId": kind.number,
-        "Name": item.name,
-        "DisplayName": item.name,
-        "Type": item.kind,
-        "RequiredWhen": {
-            "HasPrivateKey": False,
-            "OnAdd": False,
-            "OnRemove": False,
-            "OnReenrollment": item.required_on_reenrollment,
-        },
-        "DependsOn": "",
-        "DefaultValue": item.default,
-        "Options": "",
-    }
-
-
-def store_type_json(kind: StoreType) -> Json:
-    """Return one item of ``GET /CertificateStoreTypes``."""
-    inventory, management, discovery, enrollment = kind.job_type_guids
-    return {
-        "Name": kind.name,
-        "ShortName": kind.short_name,
-        "Capability": kind.capability,
-        "StoreType": kind.number,
-        "ImportType": kind.number,
-        "LocalStore": False,
-        "SupportedOperations": {
-            "Add": True,
-            "Create": False,
-            "Discovery": True,
-            "Enrollment": kind.reenrollable,
-            "Remove": True,
-        },
-        "Properties": [],
-        "EntryParameters": [_parameter(kind, item) for item in kind.entry_parameters],
-        "PasswordOptions": {
-            "EntrySupported": False,
-            "StoreRequired": kind.password_required,
-            "Style": "Default",
-        },
-        "StorePathType": "Freeform",
-        "StorePathValue": "",
-        "PrivateKeyAllowed": "Optional",
-        "CustomAliasAllowed": _ALIAS_POLICY[kind.custom_alias],
-        "JobProperties": list(kind.job_properties),
-        "ServerRequired": False,
-        "ServerRegistration": 0,
-        "PowerShell": False,
-        "BlueprintAllowed": True,
-        "InventoryEndpoint": f"/{kind.short_name}Inventory/Update",
-        "InventoryJobType": inventory,
-        "ManagementJobType": management,
-        "DiscoveryJobType": discovery,
-        "EnrollmentJobType": enrollment,
-    }
-
-
-def agent_json(world: World, agent: Orchestrator) -> Json:
+def agent_json(world: World, agent: Orchestrator) -> AgentJson:
     """Return one item of ``GET /Agents``."""
     return {
         "AgentId": agent.agent_id,
@@ -167,11 +129,15 @@ def agent_json(world: World, agent: Orchestrator) -> Json:
     }
 
 
-def _schedule(job: Job) -> Json:
-    return {"Immediate": True} if job.immediate else dict(_DAILY)
+def _daily(world: World) -> ScheduleJson:
+    return {"Daily": {"Time": wire_time(world, _TWO_O_CLOCK)}}
 
 
-def scheduled_json(world: World, job: Job) -> Json:
+def _schedule(world: World, job: Job) -> ScheduleJson:
+    return {"Immediate": True} if job.immediate else _daily(world)
+
+
+def scheduled_json(world: World, job: Job) -> ScheduledJobJson:
     """Return one item of ``GET /OrchestratorJobs/ScheduledJobs``.
 
     undocumented: ``Target`` is the store's path; ``ClientMachine`` is taken to be the
@@ -182,47 +148,48 @@ def scheduled_json(world: World, job: Job) -> Json:
         "Id": job.job_id,
         "ClientMachine": agent.plan.machine,
         "Target": job.store.plan.path,
-        "Schedule": _schedule(job),
+        "Schedule": _schedule(world, job),
         "Requested": wire_time(world, job.requested_at),
-        "JobType": job.job_type,
+        "JobType": world.job_type(job),
     }
 
 
-def history_json(world: World, row: HistoryRow) -> Json:
+def history_json(world: World, row: HistoryRow) -> JobHistoryJson:
     """Return one item of ``GET /OrchestratorJobs/JobHistory``."""
     ended = None if row.ended_at is None else wire_time(world, row.ended_at)
-    names = world.settings.result_enums == "string"
-    return _present(
-        {
-            "JobHistoryId": row.history_id,
-            "AgentMachine": row.agent.plan.machine,
-            "JobId": row.job.job_id,
-            "Schedule": _schedule(row.job),
-            "JobType": row.job.job_type,
-            "OperationStart": wire_time(world, row.started_at),
-            "OperationEnd": ended,
-            "Message": row.message,
-            "Result": RESULT_NAMES[row.result] if names else int(row.result),
-            "Status": STATUS_NAMES[row.status] if names else int(row.status),
-            "StorePath": row.job.store.plan.path,
-            "ClientMachine": row.job.store.plan.machine,
-        }
-    )
+    names = world.settings.speech.result_names
+    shape: JobHistoryJson = {
+        "JobHistoryId": row.history_id,
+        "AgentMachine": row.agent.plan.machine,
+        "JobId": row.job.job_id,
+        "Schedule": _schedule(world, row.job),
+        "JobType": world.job_type(row.job),
+        "OperationStart": wire_time(world, row.started_at),
+        "OperationEnd": ended,
+        "Message": row.message,
+        "Result": RESULT_NAMES[row.result] if names else int(row.result),
+        "Status": STATUS_NAMES[row.status] if names else int(row.status),
+        "StorePath": row.job.store.plan.path,
+        "ClientMachine": row.job.store.plan.machine,
+    }
+    return _present(shape)
 
 
-def inventory_json(world: World, store: Store, entry: Entry) -> Json:
+def inventory_json(world: World, store: Store, entry: Entry) -> InventoryJson:
     """Return one item of ``GET /CertificateStores/{id}/Inventory``."""
-    return {
+    shape: InventoryJson = {
         "Name": entry.alias,
         "Certificates": [_certificate(world, item) for item in entry.certificates],
-        "Parameters": {},
-        "CertStoreId": store.store_id,
+        "Parameters": dict(store.parameters_of(entry.alias)),
     }
+    if world.settings.speech.inventory_details:
+        shape["CertStoreId"] = store.store_id
+    return shape
 
 
-def _certificate(world: World, item: Certificate) -> Json:
+def _certificate(world: World, item: Certificate) -> CertificateJson:
     number = world.certificate_id(item.thumbprint)
-    return {
+    shape: CertificateJson = {
         "Id": number,
         "IssuedDN": item.subject,
         "SerialNumber": item.serial,
@@ -232,6 +199,8 @@ def _certificate(world: World, item: Certificate) -> Json:
         "IssuerDN": item.issuer,
         "Thumbprint": item.thumbprint,
         "CertStoreInventoryItemId": number,
-        "CertState": 1,
         "Metadata": {},
     }
+    if world.settings.speech.inventory_details:
+        shape["CertState"] = 1
+    return shape

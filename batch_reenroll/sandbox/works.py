@@ -14,6 +14,7 @@ from typing import Protocol
 
 from batch_reenroll.sandbox.fleet import PlannedStore
 from batch_reenroll.sandbox.policy import Template
+from batch_reenroll.sandbox.storetypes import StoreFormat
 
 #: Real CAs backdate NotBefore to bear with clocks that are slow (AD CS: 10 minutes).
 BACKDATE_S = 600.0
@@ -48,7 +49,7 @@ class ReenrollOrder:
     """Make a key and a CSR, have it signed, put both into the store.
 
     Attributes:
-        sans: Kind (``dns``, ``ip4``, ``ip6``, ``email``) to values; may be empty.
+        sans: Kind (``dns``, ``ip4``, ``ip6``, ``email``, ``upn``) to values.
         at: The moment of issue, seconds since the epoch.
         later_than: NotBefore of what the store holds; the new one's is later.
     """
@@ -77,9 +78,10 @@ Order = ReenrollOrder | InventoryOrder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled:
-    """The store now holds this certificate."""
+    """The store now holds this certificate, under this alias."""
 
     certificate: Certificate
+    alias: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,16 @@ class InlineHands:
         return self._works.perform(order)
 
 
+def kept_alias(store: PlannedStore, alias: str, thumbprint: str) -> str:
+    """Return the alias under which ``store`` keeps a certificate.
+
+    Java folds case; a type that forbids custom aliases goes by the thumbprint.
+    """
+    if store.store_type.alias_is_thumbprint:
+        return thumbprint
+    return alias.lower() if store.file_format is StoreFormat.JKS else alias
+
+
 def issue_times(order: ReenrollOrder) -> tuple[float, float]:
     """Return NotBefore and NotAfter of what ``order`` issues, whole seconds."""
     not_before = max(
@@ -185,4 +197,5 @@ _SAN_TESTS: Mapping[str, Callable[[str], bool]] = {
     "email": lambda text: _is_plain(text) and "@" in text[1:-1],
     "ip4": _is_ip(4),
     "ip6": _is_ip(6),
+    "upn": lambda text: text.isprintable() and "@" in text[1:-1],
 }

@@ -7,21 +7,27 @@ seconds since the epoch.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from batch_reenroll.sandbox.builtintypes import merged
 from batch_reenroll.sandbox.exchange import SandboxError, iso_time
-from batch_reenroll.sandbox.fleet import Fleet, draw_guid
-from batch_reenroll.sandbox.policy import CaPolicy
+from batch_reenroll.sandbox.fleet import Fleet, draw_guid, manifest_row
+from batch_reenroll.sandbox.identity import Identities
+from batch_reenroll.sandbox.policy import CaPolicy, Template, enrollment_denial
 from batch_reenroll.sandbox.settings import Settings
 from batch_reenroll.sandbox.state import (
+    APPROVED,
     INVENTORY,
+    NEW,
     REENROLLMENT,
     HistoryRow,
     Job,
     Orchestrator,
+    Result,
+    Status,
     Store,
 )
-from batch_reenroll.sandbox.storetypes import BUILT_IN, StoreType
+from batch_reenroll.sandbox.storetypes import StoreType
 from batch_reenroll.sandbox.works import Entry, StoreWorks
 
 #: Takes one entry of the sandbox's own log.
@@ -41,6 +47,7 @@ class World:
             draws new job ids.
         last_history_id: Highest JobHistoryId that was ever given out.
         log: Takes the entries of the sandbox's own log.
+        identities: Whose rights at the CA count; None = nobody has any.
 
     Attributes:
         scheduled: Jobs that no orchestrator has begun, by id, oldest first.
@@ -59,16 +66,19 @@ class World:
         session: int = 0,
         last_history_id: int = 0,
         log: LogSink = lambda _entry: None,
+        identities: Identities | None = None,
     ) -> None:
         self.fleet = fleet
         self.settings = settings
         self.policy = policy
+        self.identities = identities or Identities()
         self.session = session
         self.log = log
         self.now = self.started_at = started_at
         seed = f"world:{fleet.plan.seed}:{session}"
         self.rng = random.Random(seed)  # noqa: S311 - reproducible, no secret
-        self.store_types = {kind.number: kind for kind in BUILT_IN}
+        kinds = merged(fleet.plan.store_types)
+        self.store_types = {kind.number: kind for kind in kinds}
         self.orchestrators = self._orchestrators()
         self.stores = self._stores()
         self.recurring = tuple(
@@ -86,12 +96,15 @@ class World:
         self._certificate_ids: dict[str, int] = {}
 
     def _orchestrators(self) -> dict[str, Orchestrator]:
-        capabilities = tuple(_capabilities(BUILT_IN))
+        # Types may share a capability.
+        capabilities = tuple(dict.fromkeys(_capabilities(self.store_types.values())))
         away_s, beat_s = 3 * 86_400.0, self.settings.heartbeat_s
         return {
             plan.agent_id: Orchestrator(
                 plan=plan,
                 capabilities=capabilities,
+                status=APPROVED if plan.approved else NEW,
+                online=plan.online,
                 last_seen=self.started_at
                 - (beat_s * (1 - plan.phase) if plan.online else away_s),
             )
@@ -102,7 +115,9 @@ class World:
         # A generator of its own: recurring job ids outlive a session.
         rng = random.Random(f"inventory:{self.fleet.plan.seed}")  # noqa: S311
         return {
-            plan.store_id: Store(plan=plan, inventory_job_id=draw_guid(rng))
+            plan.store_id: Store(
+                plan=plan, inventory_job_id=draw_guid(rng), approved=plan.approved
+            )
             for plan in self.fleet.stores
         }
 
@@ -130,6 +145,38 @@ class World:
         except SandboxError:
             return ()
 
+    def manifest_rows(self) -> list[dict[str, str]]:
+        """Return one row for each entry of a store that can be reenrolled.
+
+        Unlike ``Fleet.manifest_rows`` it has stores whose alias is a thumbprint, too;
+        all stores are laid out.
+        """
+        return [
+            manifest_row(store.plan, entry.alias)
+            for store in self.stores.values()
+            if store.plan.store_type.reenrollable
+            for entry in self.inventory_of(store)
+        ]
+
+    def job_type(self, job: Job) -> str:
+        """Return the type of a job as this dialect shows it."""
+        return job.job_type if self.settings.speech.job_type_prefix else job.kind
+
+    def issuer_for(
+        self, authority: str | None, template: str | None, by: str
+    ) -> tuple[str, Template] | str:
+        """Return the CA and template of a job, or why there will be no certificate.
+
+        What counts are the rights that the scheduling user ``by``, or the account
+        configured for the CA, has at the CA now (keyfactor-command.md 1.6).
+        """
+        chosen = self.policy.choose(authority, template)
+        if isinstance(chosen, str):
+            return chosen
+        account = self.identities.named(self.policy.account_for(chosen[0], by))
+        held = account.enrollment if account else None
+        return enrollment_denial(*chosen, held) or chosen
+
     def new_job_id(self) -> str:
         """Return a fresh job GUID."""
         return draw_guid(self.rng)
@@ -146,7 +193,12 @@ class World:
         self._by_agent[job.store.plan.agent_id].pop(job.job_id, None)
 
     def hand_out(self, agent: Orchestrator, now: float) -> None:
-        """Put every due job of ``agent`` that it does not have yet into its queue."""
+        """Put every due job of ``agent`` that it does not have yet into its queue.
+
+        An orchestrator that is not approved is given nothing.
+        """
+        if agent.status != APPROVED:
+            return
         for job in self._by_agent[agent.agent_id].values():
             if not job.handed_out and job.not_before <= now:
                 job.handed_out = True
@@ -187,6 +239,22 @@ class World:
         known = self._certificate_ids
         return known.setdefault(thumbprint, len(known) + 1)
 
+    def open_failures(self) -> list[HistoryRow]:
+        """Return what the portal counts as failed: not acknowledged, not aged out.
+
+        Only the portal's counters age out (keyfactor-command.md 2.7): the rows stay in
+        JobHistory and can be acknowledged and rescheduled as before.
+        """
+        days = self.settings.failures_age_out_days
+        oldest = self.now - days * 86_400.0 if days else 0.0
+        return [
+            row
+            for row in self.visible_history()
+            if row.result in (Result.FAILURE, Result.WARNING)
+            and row.status is not Status.ACKNOWLEDGED
+            and (row.ended_at or 0.0) >= oldest
+        ]
+
     def visible_history(self) -> list[HistoryRow]:
         """Return the rows that can be seen now, oldest first."""
         if not self.settings.history_lag_s:
@@ -217,7 +285,7 @@ class World:
         )
 
 
-def _capabilities(kinds: tuple[StoreType, ...]) -> Iterator[str]:
+def _capabilities(kinds: Iterable[StoreType]) -> Iterator[str]:
     """Yield names such as ``CertStores.PEM.Reenrollment`` (keyfactor-command.md 10)."""
     for kind in kinds:
         yield f"CertStores.{kind.capability}.{INVENTORY}"

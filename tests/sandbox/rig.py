@@ -26,6 +26,7 @@ from batch_reenroll.sandbox import (
     SimulatedWorks,
     draw_fleet,
 )
+from batch_reenroll.sandbox.works import StoreWorks
 
 START = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 REENROLL = "/CertificateStores/Reenrollment"
@@ -105,12 +106,14 @@ class Caller:
         return self.get(f"/CertificateStores/{row['KeystoreId']}/Inventory").json
 
 
-def caller(plan: FleetPlan | None = None, **knobs: Any) -> Caller:
+def caller(
+    plan: FleetPlan | None = None, *, works: StoreWorks | None = None, **knobs: Any
+) -> Caller:
     """Return a caller of a fresh simulated core; 20 stores on 2 orchestrators."""
     plan = plan or FleetPlan(stores=20, orchestrators=2)
     core = Core(
         draw_fleet(plan),
-        SimulatedWorks(),
+        works or SimulatedWorks(),
         started_at=START,
         settings=Settings(**{"nightly_inventory": False, **knobs}),
         identities=(Identity(user="sandbox", password="secret"),),

@@ -158,7 +158,7 @@ def test_a_store_of_a_type_without_reenrollment_says_why_not() -> None:
     (store, *_rest) = client.get(STORES).json
 
     assert store["ReenrollmentStatus"]["Data"] is False
-    assert "does not support" in store["ReenrollmentStatus"]["Message"]
+    assert "does not support key" in store["ReenrollmentStatus"]["Message"]
     assert rows_of(client) == []
 
 
@@ -173,6 +173,7 @@ def test_store_types_are_found_by_number_and_in_a_list_by_name() -> None:
         "PEM": 2,
         "PKCS12": 104,
         "NS": 5,
+        "IISU": 105,
     }
     assert client.get("/CertificateStoreTypes/Name/jks").json == [kinds["JKS"]]
     assert client.get("/CertificateStoreTypes/2").json == kinds["PEM"]
@@ -192,7 +193,7 @@ def test_agents_are_approved_and_name_their_capabilities() -> None:
 def test_status_endpoints_is_an_array_of_strings() -> None:
     answer = caller().get("/Status/Endpoints")
 
-    assert "POST /certificatestores/reenrollment" in answer.json
+    assert "POST /CertificateStores/Reenrollment" in answer.json
     assert all(isinstance(item, str) for item in answer.json)
 
 

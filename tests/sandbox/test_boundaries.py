@@ -11,7 +11,8 @@ import batch_reenroll.sandbox as sandbox
 ROOM = Path(sandbox.__file__).parent
 SHELL = {
     *("__init__", "server", "httpshell", "eventlog", "config", "hands", "folder"),
-    *("ca", "storefiles", "realworks", "jks", "faultfile"),
+    *("ca", "storefiles", "realworks", "jks", "faultfile", "typefile"),
+    *("clock", "managementport", "identityfile", "foreground"),
 }
 EFFECTS = {
     *("asyncio", "aiohttp", "time", "os", "sys", "pathlib", "socket", "secrets"),

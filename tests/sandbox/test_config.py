@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from batch_reenroll.sandbox import SandboxConfig, SandboxError, Settings
+from batch_reenroll.sandbox import (
+    CaPolicy,
+    Identity,
+    SandboxConfig,
+    SandboxError,
+    Settings,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +29,14 @@ from batch_reenroll.sandbox import SandboxConfig, SandboxError, Settings
         {"extra_users": (("other", ""),)},
         {"extra_users": (("SANDBOX", "x"),)},
         {"eager_stores": -1},
+        {"management_port": 70_000},
+        {"management_key": ""},
+        {"auth": "kerberos"},
+        {"auth": "oauth", "client_id": ""},
+        {"auth": "oauth", "client_secret": ""},
+        {"auth": "oauth", "scopes": ("two words",)},
+        {"identities": (Identity(user="SANDBOX"),)},
+        {"policy": CaPolicy(accounts={"some ca": "nobody"})},
     ],
 )
 def test_an_impossible_configuration_is_refused(
@@ -53,6 +67,7 @@ def test_it_knows_whether_others_can_reach_it(
         {"noise_jobs_per_s": -1.0},
         {"noise_jobs_per_s": 10_001.0},
         {"return_limit_max": 0},
+        {"token_lifetime_s": 0},
     ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:

@@ -66,6 +66,33 @@ def test_special_stores_are_as_many_as_asked() -> None:
     assert templates["Broken"] == 3
 
 
+def test_each_special_store_is_special_in_one_way() -> None:
+    plan = FleetPlan(
+        stores=12,
+        unsupported_stores=3,
+        broken_stores=3,
+        iis_stores=3,
+        discovered_stores=3,
+    )
+    fleet = draw_fleet(plan)
+    kinds = Counter(store.store_type.short_name for store in fleet.stores)
+    broken = {s.store_id for s in fleet.stores if s.template.name == "Broken"}
+    discovered = {s.store_id for s in fleet.stores if not s.approved}
+
+    assert (kinds["NS"], kinds["IISU"]) == (3, 3)
+    assert (len(broken), len(discovered)) == (3, 3)
+    assert not broken & discovered
+
+
+def test_unapproved_orchestrators_are_online_ones() -> None:
+    agents = draw_fleet(
+        FleetPlan(orchestrators=6, offline=2, unapproved=3)
+    ).orchestrators
+
+    assert [agent.online for agent in agents] == [True] * 4 + [False] * 2
+    assert [agent.approved for agent in agents] == [True] + [False] * 3 + [True] * 2
+
+
 def test_an_offline_orchestrator_can_be_given_few_stores() -> None:
     fleet = draw_fleet(
         FleetPlan(stores=50, orchestrators=5, offline=1, offline_stores=2)
@@ -94,6 +121,11 @@ def test_a_large_orchestrator_can_be_had() -> None:
         {"rsa_pct": 101},
         {"offline_stores": -1},
         {"slow": -1},
+        {"iis_stores": -1},
+        {"iis_stores": 201},
+        {"discovered_stores": 150, "iis_stores": 51},
+        {"unapproved": -1},
+        {"offline": 4, "unapproved": 5},
     ],
 )
 def test_an_impossible_plan_is_refused(wrong: dict[str, float]) -> None:

@@ -351,3 +351,29 @@ def test_a_job_that_is_acknowledged_between_its_tries_is_tried_again() -> None:
 
     found = [(job["Result"], job["Status"]) for job in client.reenrollments()]
     assert found == [(4, 4), (2, 3)]
+
+
+# --- What the portal counts
+
+
+@pytest.mark.parametrize(("days", "n_open"), [(1, 0), (0, 1), (3, 1)])
+def test_a_failure_ages_out_of_the_portals_count_and_of_nothing_else(
+    days: int, n_open: int
+) -> None:
+    client = failing(failures_age_out_days=days)
+    world = client.core.world
+    assert len(world.open_failures()) == 1
+    client.wait(2 * 86_400.0)
+    assert len(world.open_failures()) == n_open
+    (row,) = client.reenrollments()
+
+    assert (row["Result"], row["Status"]) == (4, 3)
+    assert client.post(RESCHEDULE, JobAuditIds=[row["JobHistoryId"]]).status == 204
+    assert len(scheduled_ids(client)) == 1
+
+
+def test_an_acknowledged_failure_is_not_counted() -> None:
+    client = failing(result=3)
+    client.post(ACKNOWLEDGE, Query="Result -eq 3")
+
+    assert client.core.world.open_failures() == []

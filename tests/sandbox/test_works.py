@@ -10,7 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from batch_reenroll.sandbox.ca import open_authorities
-from batch_reenroll.sandbox.fleet import FleetPlan, PlannedStore, draw_fleet
+from batch_reenroll.sandbox.draw import draw_fleet
+from batch_reenroll.sandbox.fleet import FleetPlan, PlannedStore
 from batch_reenroll.sandbox.policy import NEW_CA, WEB_SERVER, WEB_SERVER_RSA, Template
 from batch_reenroll.sandbox.realworks import RealWorks
 from batch_reenroll.sandbox.simworks import SimulatedWorks
@@ -27,8 +28,9 @@ from batch_reenroll.sandbox.works import (
 
 AT = 1_800_000_000.0
 DAY_S = 86_400.0
-FLEET = draw_fleet(FleetPlan(stores=40, rsa_pct=0))
-STORES = {store.file_format: store for store in FLEET.stores}
+FLEET = draw_fleet(FleetPlan(stores=40, iis_stores=1, rsa_pct=0))
+STORES = {store.file_format: store for store in FLEET.stores if store.alias}
+(IIS_STORE,) = (store for store in FLEET.stores if not store.alias)
 
 
 @pytest.fixture(params=["real", "simulated"])
@@ -190,7 +192,10 @@ def test_the_template_decides_the_key(
 
 @pytest.mark.parametrize(
     "sans",
-    [{"ip4": ("a",)}, {"ip4": ("::1",)}, {"dns": ("é.com",)}, {"email": ("nobody",)}],
+    [
+        *({"ip4": ("a",)}, {"ip4": ("::1",)}, {"dns": ("é.com",)}),
+        *({"email": ("nobody",)}, {"upn": ("nobody",)}, {"upn": ("a\n@b",)}),
+    ],
 )
 def test_sans_that_no_csr_can_carry_fail(
     works: StoreWorks, store: PlannedStore, sans: dict[str, tuple[str, ...]]
@@ -220,3 +225,42 @@ def test_sans_of_the_request_are_in_the_certificate(tmp_path: Path) -> None:
     assert [str(name.value) for name in names.value] == [
         value for values in sans.values() for value in values
     ]
+
+
+@pytest.mark.parametrize("name", ["jö@example.com", "x" * 200 + "@example.com"])
+def test_a_user_principal_name_is_kept_as_windows_does(
+    tmp_path: Path, name: str
+) -> None:
+    store = STORES[StoreFormat.PEM]
+    works = RealWorks(tmp_path, open_authorities(tmp_path / "ca", at=AT))
+    enrolled(works, replace(an_order(store), sans={"upn": (name,)}))
+    (entry,) = read_store(file_path(tmp_path, store), store)
+    extension = entry.chain[0].extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    (other,) = extension.value.get_values_for_type(x509.OtherName)
+
+    assert other.type_id.dotted_string == "1.3.6.1.4.1.311.20.2.3"
+    tag, text = other.value[0], other.value[-len(name.encode()) :].decode()
+    assert (tag, text) == (12, name)  # 12 = UTF8String
+
+
+def test_where_aliases_are_thumbprints_each_certificate_has_its_own(
+    works: StoreWorks,
+) -> None:
+    (old,) = works.lay_out(IIS_STORE, at=AT)
+    order = replace(an_order(IIS_STORE), alias=old.alias)
+    new = enrolled(works, order)
+    (entry,) = inventory(works, IIS_STORE).entries
+
+    assert old.alias == old.certificates[0].thumbprint
+    assert entry.alias == new.alias == new.certificate.thumbprint != old.alias
+
+
+def test_the_alias_under_which_a_certificate_lies_is_told(
+    works: StoreWorks, store: PlannedStore
+) -> None:
+    works.lay_out(store, at=AT)
+    told = enrolled(works, replace(an_order(store), alias="Second")).alias
+
+    assert told in [entry.alias for entry in inventory(works, store).entries]

@@ -1,0 +1,220 @@
+"""How each call is answered, as pure functions of a site and a call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from batch_reenroll.sandbox.access import Caller
+from batch_reenroll.sandbox.exchange import ApiError, Response, json_body
+from batch_reenroll.sandbox.intake import read_guid, read_submission
+from batch_reenroll.sandbox.params import (
+    INVENTORY,
+    Listing,
+    ListParams,
+    read_params,
+)
+from batch_reenroll.sandbox.query import Context
+from batch_reenroll.sandbox.rights import Right
+from batch_reenroll.sandbox.site import Call, Site
+from batch_reenroll.sandbox.state import Store
+from batch_reenroll.sandbox.typewire import store_type_json
+from batch_reenroll.sandbox.wire import (
+    agent_json,
+    history_json,
+    inventory_json,
+    scheduled_json,
+    store_json,
+)
+
+T = TypeVar("T")
+
+NOT_FOUND = "0xA0110404"
+
+
+def list_stores(site: Site, call: Call) -> Response:
+    """Answer ``GET /CertificateStores``."""
+    world = site.world
+    rows = [row for row in world.stores.values() if sees(call.caller, row)]
+    return _page(
+        site, call, rows, site.listings.stores, lambda row: store_json(world, row)
+    )
+
+
+def one_store(site: Site, call: Call) -> Response:
+    """Answer ``GET /CertificateStores/{id}``."""
+    store = _seen_store(site, call)
+    return json_response(store_json(site.world, store))
+
+
+def list_inventory(site: Site, call: Call) -> Response:
+    """Answer ``GET /CertificateStores/{id}/Inventory``."""
+    world = site.world
+    store = _seen_store(site, call)
+    entries = world.inventory_of(store)
+    params = _params(site, call, INVENTORY)
+    start = (params.page - 1) * params.limit
+    page = entries[start : start + params.limit]
+    items = [inventory_json(world, store, entry) for entry in page]
+    return json_response(items, len(entries))
+
+
+def reenroll(site: Site, call: Call) -> Response:
+    """Answer ``POST /CertificateStores/Reenrollment``."""
+    world = site.world
+    asked = read_submission(world, call.request)
+    call.caller.demand_in(Right.MODIFY_STORES, [asked.store.plan.container_id])
+    site.orchestration.schedule(asked.store, asked.wish, call.caller.name, world.now)
+    return Response(status=204)
+
+
+def list_scheduled(site: Site, call: Call) -> Response:
+    """Answer ``GET /OrchestratorJobs/ScheduledJobs``."""
+    world = site.world
+    rows = [*world.scheduled.values(), *world.recurring]
+    return _page(
+        site,
+        call,
+        rows,
+        site.listings.scheduled,
+        lambda row: scheduled_json(world, row),
+    )
+
+
+def list_history(site: Site, call: Call) -> Response:
+    """Answer ``GET /OrchestratorJobs/JobHistory``."""
+    world = site.world
+    rows = world.visible_history()
+    return _page(
+        site, call, rows, site.listings.history, lambda row: history_json(world, row)
+    )
+
+
+def unschedule(site: Site, call: Call) -> Response:
+    """Answer ``POST /OrchestratorJobs/Unschedule``."""
+    site.control.unschedule(call.request, call.caller)
+    return Response(status=204)
+
+
+def reschedule(site: Site, call: Call) -> Response:
+    """Answer ``POST /OrchestratorJobs/Reschedule``."""
+    site.control.reschedule(call.request, call.caller)
+    return Response(status=204)
+
+
+def acknowledge(site: Site, call: Call) -> Response:
+    """Answer ``POST /OrchestratorJobs/Acknowledge``."""
+    site.control.acknowledge(call.request, call.caller)
+    return Response(status=204)
+
+
+def list_store_types(site: Site, call: Call) -> Response:
+    """Answer ``GET /CertificateStoreTypes``."""
+    rows = site.world.store_types.values()
+    speech = site.world.settings.speech
+    return _page(
+        site,
+        call,
+        rows,
+        site.listings.store_types,
+        lambda row: store_type_json(speech, row),
+    )
+
+
+def store_types_named(site: Site, call: Call) -> Response:
+    """Answer ``GET /CertificateStoreTypes/Name/{name}``.
+
+    An array, as 25.4.1 answers. undocumented: what an unknown name gets.
+    """
+    kinds = [
+        kind
+        for kind in site.world.store_types.values()
+        if kind.short_name.lower() == call.argument
+    ]
+    if not kinds:
+        raise ApiError(404, NOT_FOUND, "There is no such certificate store type.")
+    speech = site.world.settings.speech
+    return json_response([store_type_json(speech, kind) for kind in kinds], len(kinds))
+
+
+def one_store_type(site: Site, call: Call) -> Response:
+    """Answer ``GET /CertificateStoreTypes/{id}``."""
+    if not re.fullmatch(r"\d{1,9}", call.argument, re.ASCII):
+        raise ApiError(400, NOT_FOUND, "The store type must be a number.")
+    kind = site.world.store_types.get(int(call.argument))
+    if kind is None:
+        raise ApiError(404, NOT_FOUND, "There is no such certificate store type.")
+    return json_response(store_type_json(site.world.settings.speech, kind))
+
+
+def list_agents(site: Site, call: Call) -> Response:
+    """Answer ``GET /Agents``."""
+    world = site.world
+    rows = world.orchestrators.values()
+    return _page(
+        site, call, rows, site.listings.agents, lambda row: agent_json(world, row)
+    )
+
+
+def one_agent(site: Site, call: Call) -> Response:
+    """Answer ``GET /Agents/{id}``."""
+    agent = _known(call.argument, site.world.orchestrators)
+    return json_response(agent_json(site.world, agent))
+
+
+def _params(site: Site, call: Call, prefix: str) -> ListParams:
+    raw_query = call.request.target.partition("?")[2]
+    settings = site.world.settings
+    own_prefix = prefix if settings.speech.own_prefix_only else None
+    return read_params(raw_query, settings.return_limit_max, own_prefix)
+
+
+def _page(
+    site: Site,
+    call: Call,
+    rows: Iterable[T],
+    listing: Listing[T],
+    shape: Callable[[T], object],
+) -> Response:
+    context = Context(now=site.world.now, me=call.caller.name)
+    params = _params(site, call, listing.prefix)
+    page, total = listing.select(rows, params, context)
+    is_told = site.world.settings.speech.job_totals or not listing.is_of_jobs
+    return json_response([shape(row) for row in page], total if is_told else None)
+
+
+def sees(caller: Caller, store: Store) -> bool:
+    """Return whether a store is there for the caller."""
+    return caller.sees(store.plan.container_id)
+
+
+def _seen_store(site: Site, call: Call) -> Store:
+    store = _known(call.argument, site.world.stores)
+    if not sees(call.caller, store):
+        raise _nothing_at(store.store_id)
+    return store
+
+
+def _known(argument: str, table: Mapping[str, T]) -> T:
+    """Return what ``table`` holds under the GUID in a path."""
+    guid = read_guid(argument)
+    if guid is None:
+        raise ApiError(400, NOT_FOUND, "The id in the path is not a GUID.")
+    if guid not in table:
+        raise _nothing_at(guid)
+    return table[guid]
+
+
+def _nothing_at(guid: str) -> ApiError:
+    return ApiError(404, NOT_FOUND, f"There is nothing with the id {guid}.")
+
+
+def json_response(value: object, total: int | None = None) -> Response:
+    """Return ``value`` as JSON, for a list with how many rows match in all."""
+    headers: list[tuple[str, str]] = [
+        ("Content-Type", "application/json; charset=utf-8")
+    ]
+    if total is not None:
+        headers.append(("X-Total-Count", str(total)))
+    return Response(status=200, headers=tuple(headers), body=json_body(value))
