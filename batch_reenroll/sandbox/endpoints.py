@@ -77,7 +77,8 @@ def _examples(site: Site, call: Call) -> dict[str, object]:
                 "find_store_types": kind.short_name,
                 "reenroll_store": {
                     key: row[key]
-                    for key in ReenrollmentBody.__annotations__ & row.keys()
+                    for key in ReenrollmentBody.__annotations__
+                    if key in row
                 },
             }
     return {}
