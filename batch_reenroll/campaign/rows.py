@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import ReenrollmentRequest
@@ -136,6 +136,23 @@ class Move:
     message: str | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
     note: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Waiting(NamedTuple):
+    """A pending row, as far as the lanes need to know it.
+
+    Attributes:
+        row_no: Its number.
+        agent_id: Its orchestrator's GUID.
+        client_machine, store_path: Its store's place.
+        deadline: When it should have ended, aware, or None.
+    """
+
+    row_no: int
+    agent_id: str
+    client_machine: str
+    store_path: str
+    deadline: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

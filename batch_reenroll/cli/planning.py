@@ -28,6 +28,7 @@ from batch_reenroll.errors import PlanRefused, UsageError
 from batch_reenroll.ledger import SqliteLedger
 from batch_reenroll.manifest import ManifestRow
 from batch_reenroll.runner import Held
+from batch_reenroll.text import rfc3339
 
 #: Stands in where nobody asked when Command was read.
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -167,6 +168,7 @@ class Planner:
                 verdict=verdict,
                 current_thumbprint=row.current_thumbprint,
                 wave=row.wave,
+                deadline=rfc3339(row.deadline) if row.deadline else None,
             )
         )
 

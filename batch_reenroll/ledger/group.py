@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 from batch_reenroll.campaign.lifecycle import UNRESOLVED, State
-from batch_reenroll.campaign.rows import Move, Note, Row
+from batch_reenroll.campaign.rows import Move, Note, Row, Waiting
 from batch_reenroll.campaign.verdict import StopRequest
 from batch_reenroll.errors import LedgerError, LedgerWriteFailed
 from batch_reenroll.ledger.sqlite import SqliteLedger
@@ -93,9 +93,7 @@ class CampaignLedger:
         """Return one row."""
         return self._ledger.row(self._number, row_no)
 
-    async def waiting(
-        self, wave: str | None = None
-    ) -> Sequence[tuple[int, str, str, str]]:
+    async def waiting(self, wave: str | None = None) -> Sequence[Waiting]:
         """See :class:`batch_reenroll.runner.ports.Ledger`."""
         return list(self._ledger.waiting(self._number, wave))
 

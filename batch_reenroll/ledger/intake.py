@@ -124,6 +124,7 @@ _ROW_COLUMNS = (
     "place_unique",
     "current_thumbprint",
     "wave",
+    "deadline",
     "state",
     "planned_at",
 )
@@ -155,6 +156,7 @@ def _row_record(
         int(verdict.place_unique),
         row.current_thumbprint,
         row.wave,
+        row.deadline,
         str(State.PENDING),
         planned_at,
     )

@@ -76,6 +76,7 @@ CREATE TABLE row (
   place_unique INTEGER NOT NULL CHECK (place_unique IN (0, 1)),
   current_thumbprint TEXT,
   wave TEXT,
+  deadline TEXT,
   state TEXT NOT NULL CHECK (state IN ({_names(State)})),
   reason_code TEXT,
   message TEXT,
@@ -179,7 +180,8 @@ PRAGMA user_version = {SCHEMA_VERSION};
 #: earlier version that is at work meanwhile must be able to go on: columns are added,
 #: none is taken away. ``legal_move`` is written anew after the last.
 UPGRADES = {
-    1: "ALTER TABLE campaign ADD COLUMN stop_request TEXT;\n",
+    1: "ALTER TABLE campaign ADD COLUMN stop_request TEXT;\n"
+    "ALTER TABLE row ADD COLUMN deadline TEXT;\n",
 }
 
 #: Rows for ``legal_move``.

@@ -19,7 +19,7 @@ from typing import Any
 
 from batch_reenroll.campaign.lifecycle import OPEN, OUTCOMES, State
 from batch_reenroll.campaign.record import Campaign, PlannedRow
-from batch_reenroll.campaign.rows import Move, Note, Row
+from batch_reenroll.campaign.rows import Move, Note, Row, Waiting
 from batch_reenroll.campaign.verdict import StopRequest
 from batch_reenroll.errors import (
     IllegalMove,
@@ -204,20 +204,21 @@ class SqliteLedger:
         )
         return map(row_value, found)
 
-    def waiting(
-        self, number: int, wave: str | None = None
-    ) -> Iterator[tuple[int, str, str, str]]:
-        """Yield (row_no, orchestrator GUID, machine, path) of each pending row.
+    def waiting(self, number: int, wave: str | None = None) -> Iterator[Waiting]:
+        """Yield the pending rows, with ``wave`` only that one's.
 
-        With ``wave``, only of that one's.
+        The earliest deadline first; rows without one last, in manifest order.
         """
         found = self._each(
-            "SELECT row_no, agent_id, client_machine, store_path FROM row "
+            "SELECT row_no, agent_id, client_machine, store_path, deadline FROM row "
             "WHERE campaign = ?1 AND state = 'pending' AND (?2 IS NULL OR wave = ?2) "
-            "ORDER BY row_no",
+            "ORDER BY deadline IS NULL, deadline, row_no",
             (number, wave),
         )
-        return map(tuple, found)
+        return (
+            Waiting(row_no, agent_id, machine, path, _moment(deadline))
+            for row_no, agent_id, machine, path, deadline in found
+        )
 
     def wave_states(self, number: int) -> Iterator[tuple[str | None, State, int]]:
         """Yield (wave, state, rows) of each wave."""
@@ -418,6 +419,10 @@ class SqliteLedger:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             raise
+
+
+def _moment(text: str | None) -> datetime | None:
+    return parse_time(text) if text else None
 
 
 _ENDS = frozenset(map(str, OUTCOMES))

@@ -70,12 +70,16 @@ def place_number(agent_id: str, machine: str, path: str) -> int:
 
 @dataclass(slots=True)
 class Tracked:
-    """A row in flight, with its clock in monotonic seconds of this process."""
+    """A row in flight, with its clock in monotonic seconds of this process.
+
+    ``looked_s`` is when the store's inventory was read before the attempt, or None.
+    """
 
     row: Row
     answered_s: float
     rivals_until_s: float
     running_s: float | None = None
+    looked_s: float | None = None
     unscheduled: bool = False
 
 

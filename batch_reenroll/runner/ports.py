@@ -20,7 +20,7 @@ from batch_reenroll.campaign.nouns import (
     Store,
     StoreType,
 )
-from batch_reenroll.campaign.rows import Move, Note, Row
+from batch_reenroll.campaign.rows import Move, Note, Row, Waiting
 from batch_reenroll.campaign.verdict import StopRequest
 
 
@@ -66,12 +66,10 @@ class Ledger(Protocol):
         """
         ...
 
-    async def waiting(
-        self, wave: str | None = None
-    ) -> Sequence[tuple[int, str, str, str]]:
-        """Return (row_no, orchestrator GUID, machine, path) of each pending row.
+    async def waiting(self, wave: str | None = None) -> Sequence[Waiting]:
+        """Return the pending rows, with ``wave`` only that one's.
 
-        With ``wave``, only of that one's.
+        The earliest deadline first; rows without one last, in manifest order.
         """
         ...
 

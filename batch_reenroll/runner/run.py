@@ -218,9 +218,9 @@ class Run:
         ctx = self._ctx
         causes = {a: b.cause for a, b in ctx.breakers.items() if b.cause}
         moves = [
-            ctx.advance_unsent(row_no, _kept_back(causes[agent_id]))
-            for row_no, agent_id, _, _ in await ctx.ledger.waiting()
-            if agent_id in causes
+            ctx.advance_unsent(row.row_no, _kept_back(causes[row.agent_id]))
+            for row in await ctx.ledger.waiting()
+            if row.agent_id in causes
         ]
         await asyncio.gather(*moves)
 

@@ -132,6 +132,7 @@ async def _prepare(ctx: Context, tracked: Tracked) -> bool:
         await ctx.advance(tracked, _skip(tracked, rotated))
         return False
     tracked.row = _with_inventory(ctx, row, inventory)
+    tracked.looked_s = ctx.clock.monotonic()
     if known is not None and known.row is None:
         known.row = tracked.row
     if stranger or _inventory_may_lag(ctx, row):
@@ -244,11 +245,13 @@ def _rest_s(ctx: Context) -> float:
 
 
 async def _paced(ctx: Context, tracked: Tracked) -> bool:
-    """Wait for the row's permit; return False where a stop came first."""
+    """Wait for the row's permit; return whether it may be sent now."""
     held = True
     while held and not ctx.is_stopping:
         async with ctx.turnstile:
-            send_s = await _permit(ctx)
+            send_s = await _permit(ctx, tracked)
+        if send_s is None:
+            return False
         wait_s = send_s - ctx.clock.monotonic()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
@@ -266,15 +269,31 @@ async def _paced(ctx: Context, tracked: Tracked) -> bool:
     return True
 
 
-async def _permit(ctx: Context) -> float:
-    """Return when a request may leave: soon, so that a new rate is soon in force."""
+async def _permit(ctx: Context, tracked: Tracked) -> float | None:
+    """Return when the request may leave; None where the row was dealt with instead.
+
+    Soon, so that a new rate is soon in force.
+    """
     while not ctx.is_stopping:
         now_s = ctx.clock.monotonic()
         wait_s = ctx.pace.ready_s(now_s) - AHEAD_S - now_s
-        if wait_s <= 0:
+        if wait_s > 0:
+            await happens(ctx.change, wait_s)
+        elif not _is_stale(ctx, tracked, now_s):
             return ctx.pace.reserve(now_s)
-        await happens(ctx.change, wait_s)
+        elif not await _prepare(ctx, tracked):
+            return None
     return ctx.clock.monotonic()
+
+
+def _is_stale(ctx: Context, tracked: Tracked, now_s: float) -> bool:
+    """Return whether the row waited so long that its store must be looked at again.
+
+    A stranger's job that has ended since is remembered for the verify timeout; an
+    inventory read before that would let its certificate pass for the proof of ours.
+    """
+    looked_s = tracked.looked_s
+    return looked_s is not None and now_s - looked_s > ctx.settings.verify_timeout_s
 
 
 async def _submit(ctx: Context, tracked: Tracked) -> None:

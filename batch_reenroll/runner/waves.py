@@ -6,6 +6,7 @@ the rows, so that a run that was stopped anywhere goes on at the same wave.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -126,6 +127,7 @@ class Waves:
         ctx.more_waves = self._at + 1 < len(waves)
 
     async def _add(self, wave: str | None) -> None:
-        lanes = self.ctx.lanes
-        for row_no, agent_id, machine, path in await self.ctx.ledger.waiting(wave):
-            lanes.add(row_no, agent_id, place_number(agent_id, machine, path))
+        for row in await self.ctx.ledger.waiting(wave):
+            place = place_number(row.agent_id, row.client_machine, row.store_path)
+            deadline_s = row.deadline.timestamp() if row.deadline else math.inf
+            self.ctx.lanes.add(row.row_no, row.agent_id, place, deadline_s=deadline_s)

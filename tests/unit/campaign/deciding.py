@@ -33,7 +33,8 @@ RUNNING = replace(QUEUED, state=State.RUNNING)
 class Case:
     """What the lists showed first at ``seen_s``, and the row's clock at ``now_s``.
 
-    ``look_s`` is when the last complete look began: plainly, just late enough.
+    ``look_s`` is when the last complete look began: plainly, just late enough. Another
+    one had begun half a settle time earlier.
     """
 
     row: Row
@@ -52,6 +53,7 @@ def decided(case: Case) -> Decision | None:
     board.see_scheduled(case.scheduled, case.seen_s)
     board.see_history(case.history, case.seen_s)
     if case.look_s is not None:
+        board.finish_look(case.look_s - SETTLE_S / 2)
         board.finish_look(case.look_s)
     timing = Timing(
         now_s=case.now_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -23,7 +24,7 @@ from unit.ledger.homes import Home
 
 from batch_reenroll.campaign.lifecycle import OPEN, OUTCOMES, UNRESOLVED, State
 from batch_reenroll.campaign.reasons import Reason
-from batch_reenroll.campaign.rows import Fence
+from batch_reenroll.campaign.rows import Fence, Note, Waiting
 from batch_reenroll.errors import (
     IllegalMove,
     LedgerError,
@@ -286,9 +287,47 @@ def test_waiting_names_the_pending_rows_in_manifest_order(ledger: SqliteLedger) 
     take(ledger, number, 3, S.CANCELLED)
     agent = planned(1).request.agent_guid
     assert list(ledger.waiting(number)) == [
-        (1, agent, "web01.example.com", "/etc/ssl/1.pem"),
-        (4, agent, "web01.example.com", "/etc/ssl/4.pem"),
+        Waiting(1, agent, "web01.example.com", "/etc/ssl/1.pem"),
+        Waiting(4, agent, "web01.example.com", "/etc/ssl/4.pem"),
     ]
+
+
+def test_the_earliest_deadline_waits_first(ledger: SqliteLedger) -> None:
+    late, early = "2026-12-02T00:00:00.000Z", "2026-12-01T00:00:00.000Z"
+    deadlines = (None, late, early)
+    planned_rows = [
+        replace(row, deadline=at) for row, at in zip(rows(3), deadlines, strict=True)
+    ]
+    number = write(ledger, planned_rows=planned_rows)
+    waiting = list(ledger.waiting(number))
+    assert [row.row_no for row in waiting] == [3, 2, 1]
+    assert waiting[0].deadline == datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def test_of_a_wave_only_its_own_rows_wait(ledger: SqliteLedger) -> None:
+    number = write(ledger, planned_rows=rows(3))
+    assert [row.row_no for row in ledger.waiting(number, "canary")] == [1]
+
+
+def test_a_note_adds_its_line_to_the_chain(ledger: SqliteLedger) -> None:
+    number = write(ledger)
+    note = Note(event="wave_opened", at=NOW, detail={"wave": "rest"})
+    assert ledger.apply(number, [note]) == [None]
+    last = lines(ledger, number)[-1]
+    assert (last["event"], last["wave"]) == ("wave_opened", "rest")
+    assert_sound(ledger)
+
+
+def test_the_last_end_is_that_of_the_row_that_ended_last(ledger: SqliteLedger) -> None:
+    number = write(ledger, planned_rows=rows(3))
+    assert ledger.last_end(number) is None
+    first, last = NOW + timedelta(seconds=5), NOW + timedelta(seconds=9)
+    cancelled = [
+        move(n, S.PENDING, S.CANCELLED, at=at) for n, at in ((1, first), (2, last))
+    ]
+    ledger.apply(number, cancelled)
+    ledger.apply(number, [move(3, S.PENDING, S.SUBMITTING, at=last + timedelta(1))])
+    assert ledger.last_end(number) == last
 
 
 def test_rows_are_found_by_state_in_manifest_order(ledger: SqliteLedger) -> None:
