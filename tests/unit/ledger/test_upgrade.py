@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from unit.ledger.books import NOW, assert_sound, campaign, move, rows, take
+from unit.ledger.books import NOW, URL, assert_sound, campaign, move, rows, take
 
 from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.campaign.record import PlannedRow
 from batch_reenroll.errors import LedgerError
 from batch_reenroll.ledger import SqliteLedger, opening
-from batch_reenroll.ledger.intake import genesis, insert_campaign, insert_rows
+from batch_reenroll.ledger.codec import request_text
+from batch_reenroll.ledger.intake import genesis, insert_campaign
 from batch_reenroll.ledger.journal import JournalTail
 from batch_reenroll.ledger.schema import SCHEMA_VERSION
 
@@ -69,11 +71,33 @@ def _first_schema(path: Path) -> None:
         connection.executescript(script)
         begun = replace(campaign(), manifest_sha256="a" * 64, plan_sha256="b" * 64)
         number = insert_campaign(connection, begun)
-        insert_rows(connection, number, begun, rows(2), NOW)
+        connection.executemany(_FIRST_ROW, [_first_row(number, row) for row in rows(2)])
+        connection.executemany(
+            "INSERT INTO tally VALUES (?, ?, ?)",
+            [(number, str(s), 2 if s is S.PENDING else 0) for s in State],
+        )
         tail = JournalTail(connection, number)
         tail.add_event("campaign_created", NOW, genesis(begun, 2))
         tail.save()
         connection.commit()
+
+
+#: A row as the first version wrote it.
+_FIRST_ROW = (
+    "INSERT INTO row (campaign, row_no, row_id, command_url, keystore_id, agent_id, "
+    "request, cells, orchestrator, client_machine, store_path, store_type, "
+    "capability, place_unique, state, planned_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, '[]', 'orch', 'web1', '/web.pem', 'PEM', 'PEM', 1, "
+    "'pending', '2026-11-23T18:40:00.000Z')"
+)
+
+
+def _first_row(number: int, row: PlannedRow) -> tuple[object, ...]:
+    request = row.request
+    return (
+        *(number, row.row_no, row.row_id, URL),
+        *(request.keystore_id, request.agent_guid, request_text(request)),
+    )
 
 
 def _shape(path: Path) -> set[tuple[str, ...]]:
