@@ -197,7 +197,7 @@ class Stage:
             with SqliteLedger(ledger_path(self.ledger_url)) as ledger:
                 taken = ledger.open_stores(connection.base_url)
                 way = way_to(connection, console)
-                planner = await look(Choice(), way, taken=taken)
+                planner = await look(source, Choice(), way, taken=taken)
                 campaign = write_campaign(
                     ledger, source, planner, campaign_id=None, now_utc=now_utc
                 )

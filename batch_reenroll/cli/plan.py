@@ -14,6 +14,7 @@ import click
 
 from batch_reenroll.campaign.budget import Limit
 from batch_reenroll.campaign.calendar import Calendar
+from batch_reenroll.campaign.forecast import Forecast
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.planfile import plan_lines
 from batch_reenroll.campaign.preflight import IGNORABLE
@@ -23,6 +24,7 @@ from batch_reenroll.campaign.waves import WavePlan
 from batch_reenroll.cli.carry import Connect, run_async
 from batch_reenroll.cli.connection import required_connection, way_to
 from batch_reenroll.cli.console import Console
+from batch_reenroll.cli.forecasting import forecast_json, forecast_lines, refuse_late
 from batch_reenroll.cli.options import (
     connection_options,
     console_from,
@@ -36,8 +38,13 @@ from batch_reenroll.cli.streams import ReaderGone
 from batch_reenroll.cli.wholefile import written_whole
 from batch_reenroll.command import Connection
 from batch_reenroll.manifest import Manifest, Wave
-from batch_reenroll.runner import read_board, read_directory, read_inventories
-from batch_reenroll.text import rfc3339
+from batch_reenroll.runner import (
+    read_board,
+    read_directory,
+    read_inventories,
+    read_past,
+)
+from batch_reenroll.text import parse_time, rfc3339
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,8 +54,13 @@ NOTHING_TO_DO = 12
 
 
 def choice_options(function: F) -> F:
-    """Add ``--strict``, ``--limit``, ``--only-wave`` and ``--ignore``."""
+    """Add what decides which plans and rows may go."""
     for option in (
+        click.option(
+            "--accept-late",
+            is_flag=True,
+            help="Let a plan go that will probably miss its deadline.",
+        ),
         click.option(
             "--ignore",
             type=click.Choice([str(reason) for reason in sorted(IGNORABLE)]),
@@ -72,6 +84,7 @@ def choice_from(values: dict[str, Any]) -> Choice:
         only_wave=values.pop("only_wave"),
         strict=values.pop("strict"),
         ignore=frozenset(map(Reason, values.pop("ignore"))),
+        accept_late=values.pop("accept_late"),
     )
 
 
@@ -126,11 +139,13 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
         planner.draw_waves(source)
         with written_whole(output_file) as file:
             file.writelines(plan_lines(source.draft, planner.all_of(source)))
+    found = planner.forecast(source)
     with contextlib.suppress(ReaderGone):
-        show_plan(planner, source, console, as_data=True)
+        show_plan(planner, source, console, found, as_data=True)
     if output_file is not None:
         console.info(f"plan written to {output_file}, SHA-256 {planner.digest}")
     planner.refuse_hopeless()
+    refuse_late(found, accept_late=choice.accept_late)
     nothing = values["detailed_exitcode"] and not planner.counts[State.PENDING]
     return NOTHING_TO_DO if nothing else 0
 
@@ -139,13 +154,12 @@ async def _looked(
     source: ManifestSource, choice: Choice, way: Connect, *, deep: bool
 ) -> Planner:
     """Return what planning needs; ``deep`` with each store's inventory."""
-    planner = await look(choice, way, taken=frozenset())
-    settings = source.draft.settings
-    planner.calendar = Calendar(settings.windows, settings.blackouts)
+    planner = await look(source, choice, way, taken=frozenset(), past_rows=PAST_ROWS)
     if deep:
         stores = planner.stores_of(source)
+        rate_per_s = source.draft.settings.rate_per_s
         async with way() as client:
-            reading = read_inventories(client, stores, rate_per_s=settings.rate_per_s)
+            reading = read_inventories(client, stores, rate_per_s=rate_per_s)
             planner.inventories = {held.store_id: held async for held in reading}
             sent = Counter(planner.requests) + Counter(client.requests)
             planner.requests = dict(sent)
@@ -204,31 +218,62 @@ def _wave(wave: Wave) -> WavePlan:
     )
 
 
-async def look(choice: Choice, way: Connect, *, taken: frozenset[str]) -> Planner:
+#: Rows of JobHistory that a forecast learns from.
+PAST_ROWS = 5000
+
+
+async def look(
+    source: Source,
+    choice: Choice,
+    way: Connect,
+    *,
+    taken: frozenset[str],
+    past_rows: int | None = None,
+) -> Planner:
     """Read what a plan needs of Command: GET only.
 
     Args:
+        source: What is to be planned.
         choice: Which rows are meant.
         way: To Command.
         taken: Stores that another campaign is not done with.
+        past_rows: Rows of JobHistory for a forecast; None = only where there is a
+            deadline to meet.
 
     Raises:
         CommandError: One of the lists could not be read.
     """
+    settings = source.draft.settings
+    if past_rows is None and has_deadline(source):
+        past_rows = PAST_ROWS
     async with way() as client:
         directory = await read_directory(client)
         directory.read_at = datetime.now(UTC)
         return Planner(
             directory=directory,
             board=await read_board(client),
+            past=await read_past(client, rows=past_rows) if past_rows else (),
+            calendar=Calendar(settings.windows, settings.blackouts),
             taken=taken,
             choice=choice,
             requests=dict(client.requests),
         )
 
 
+def has_deadline(source: Source) -> bool:
+    """Return whether the campaign, or a row of it, may have a deadline."""
+    columns = (*source.draft.columns, *source.draft.defaults)
+    named = any(column.casefold() == "deadline" for column in columns)
+    return named or bool(source.draft.purpose.get("deadline"))
+
+
 def show_plan(
-    planner: Planner, source: Source, console: Console, *, as_data: bool = False
+    planner: Planner,
+    source: Source,
+    console: Console,
+    found: Forecast | None = None,
+    *,
+    as_data: bool = False,
 ) -> None:
     """Say what will happen, on stderr; ``as_data`` where it is what was asked for."""
     counts, draft = planner.counts, source.draft
@@ -240,6 +285,7 @@ def show_plan(
                 "reasons": {str(r): n for r, n in planner.reasons.most_common()},
                 "cautions": {str(r): n for r, n in planner.cautions.most_common()},
                 "requests": dict(planner.requests),
+                "forecast": forecast_json(found) if found else None,
                 "manifest_sha256": draft.manifest_sha256,
                 "plan_sha256": planner.digest,
             }
@@ -261,6 +307,9 @@ def show_plan(
         for reason, n in planner.cautions.most_common()
     ]
     lines += _schedule_lines(planner, settings)
+    begun = parse_time(draft.created_at)
+    if found is not None and begun is not None:
+        lines += forecast_lines(found, begun)
     for line in lines:
         console.data(line) if as_data else console.info(line)
 

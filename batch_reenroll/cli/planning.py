@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 
 from batch_reenroll.campaign.board import JobBoard
 from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.draw import Coverage, WaveRow, assign
+from batch_reenroll.campaign.forecast import Forecast
 from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.campaign.nouns import JobRecord
 from batch_reenroll.campaign.plan import (
     Directory,
     Verdict,
@@ -23,12 +25,13 @@ from batch_reenroll.campaign.preflight import holding
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.rows import Row
+from batch_reenroll.cli.forecasting import Load, forecast, load_of
 from batch_reenroll.cli.source import Source, named
 from batch_reenroll.errors import PlanRefused, UsageError
 from batch_reenroll.ledger import SqliteLedger
 from batch_reenroll.manifest import ManifestRow
 from batch_reenroll.runner import Held
-from batch_reenroll.text import rfc3339
+from batch_reenroll.text import parse_time, rfc3339
 
 #: Stands in where nobody asked when Command was read.
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -46,6 +49,7 @@ class Choice:
         strict: Refuse the plan when any row cannot run.
         ignore: Obstacles that are only pointed out.
         younger_than: A certificate issued within this time needs no rotation.
+        accept_late: Let a plan go whose deadline will probably be missed.
     """
 
     limit: int | None = None
@@ -53,6 +57,7 @@ class Choice:
     strict: bool = False
     ignore: frozenset[Reason] = frozenset()
     younger_than: timedelta | None = None
+    accept_late: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +69,8 @@ class Planner:
         counts: Rows by what becomes of them: ``pending``, or how they are skipped.
         reasons: Skipped rows by reason.
         cautions: Rows that may go by what is pointed out about them.
+        loads: Rows that may go by what a prediction tells apart.
+        past: The newest rows of JobHistory.
         inventories: What stores hold, by GUID, of those that were looked at.
         calendar: When rows may be submitted.
         drawn: Which row is in which wave, None before they were drawn or where the
@@ -79,6 +86,8 @@ class Planner:
     reasons: Counter[Reason] = field(default_factory=Counter)
     cautions: Counter[Reason] = field(default_factory=Counter)
     digest: str = ""
+    loads: Counter[Load] = field(default_factory=Counter)
+    past: Sequence[JobRecord] = ()
     inventories: Mapping[str, Held] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     drawn: Drawn | None = None
@@ -110,12 +119,15 @@ class Planner:
         self.counts.clear()
         self.reasons.clear()
         self.cautions.clear()
+        self.loads.clear()
         digest = PlanDigest()
         in_wave = 0
         rows = source.rows(self)
         for row in rows if source.sha256 else digested(source.draft, rows, digest):
             in_wave += row.wave == self.choice.only_wave
             self.counts[row.skipped or State.PENDING] += 1
+            if row.skipped is None:
+                self.loads[load_of(row)] += 1
             if row.verdict.reason is not None:
                 self.reasons[row.verdict.reason] += 1
             self.cautions.update({reason for reason, _ in row.verdict.cautions})
@@ -126,6 +138,14 @@ class Planner:
             message = f"--only-wave {wave!r}: no row of {name} is in it"
             raise UsageError(message, hint="rows name their wave in the column Wave")
         self.digest = source.sha256 or digest.hexdigest()
+
+    def forecast(self, source: Source) -> Forecast | None:
+        """Return when the campaign would be done; None where nothing is to be done.
+
+        To be asked once the rows have been counted.
+        """
+        start = parse_time(source.draft.created_at) or NEVER
+        return forecast(source.draft, self.loads, self.past, start=start)
 
     def stores_of(self, source: Source) -> list[str]:
         """Return the stores of rows that may go, each once, in manifest order."""

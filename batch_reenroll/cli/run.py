@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from batch_reenroll.campaign.forecast import Forecast
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.settings import RunSettings
@@ -20,6 +21,7 @@ from batch_reenroll.cli.carry import Connect, Errand, Outcome, carry, run_async
 from batch_reenroll.cli.connection import required_connection, way_to
 from batch_reenroll.cli.console import Console, table
 from batch_reenroll.cli.files import ledger_path
+from batch_reenroll.cli.forecasting import refuse_late
 from batch_reenroll.cli.options import (
     connection_options,
     console_from,
@@ -32,11 +34,12 @@ from batch_reenroll.cli.options import (
 from batch_reenroll.cli.plan import (
     choice_from,
     choice_options,
+    has_deadline,
     look,
     manifest_source,
     show_plan,
 )
-from batch_reenroll.cli.planning import Choice, write_campaign
+from batch_reenroll.cli.planning import Choice, Planner, write_campaign
 from batch_reenroll.cli.question import ask
 from batch_reenroll.cli.reporting import is_unfinished, outcomes, resume_command
 from batch_reenroll.cli.source import PlanSource, Source
@@ -148,23 +151,28 @@ def check_same_command(draft: Campaign, connection: Connection) -> None:
 async def start(order: Order, connection: Connection, console: Console) -> int:
     """Plan, ask, write the campaign, carry it out; return the exit code."""
     way = way_to(connection, console)
+    source = order.source
     if order.dry_run:
-        planner = await look(order.choice, way, taken=frozenset())
-        planner.count(order.source)
+        planner = await look(source, order.choice, way, taken=frozenset())
+        planner.count(source)
+        found = _forecast(planner, source)
         with contextlib.suppress(ReaderGone):
-            show_plan(planner, order.source, console, as_data=True)
+            show_plan(planner, source, console, found, as_data=True)
         planner.refuse_hopeless()
+        refuse_late(found, accept_late=order.choice.accept_late)
         return 0
     with SqliteLedger(ledger_path(order.ledger_url)) as ledger:
         taken = ledger.open_stores(connection.base_url)
-        planner = await look(order.choice, way, taken=taken)
-        if not order.yes:
-            planner.count(order.source)
-            show_plan(planner, order.source, console)
+        planner = await look(source, order.choice, way, taken=taken)
+        if not order.yes or has_deadline(source):
+            planner.count(source)
+            found = _forecast(planner, source)
+            show_plan(planner, source, console, found)
             planner.refuse_hopeless()
-            if not ask(planner.counts[State.PENDING]):
-                console.info("nothing was sent")
-                return exit_code({}, verify=True, stop=Stop.OPERATOR)
+            refuse_late(found, accept_late=order.choice.accept_late)
+        if not order.yes and not ask(planner.counts[State.PENDING]):
+            console.info("nothing was sent")
+            return exit_code({}, verify=True, stop=Stop.OPERATOR)
         campaign = write_campaign(
             ledger,
             order.source,
@@ -172,14 +180,18 @@ async def start(order: Order, connection: Connection, console: Console) -> int:
             campaign_id=order.campaign_id,
             now_utc=datetime.now(UTC),
         )
-        if order.yes:
-            show_plan(planner, order.source, console)
+        if order.yes and not has_deadline(source):
+            show_plan(planner, source, console)
         console.info(
             f"campaign {campaign.campaign_id}: {planner.counts[State.PENDING]} rows "
             f"to submit to {connection.base_url}",
             campaign=campaign.campaign_id,
         )
         return await finish(order, ledger, campaign, way, console)
+
+
+def _forecast(planner: Planner, source: Source) -> Forecast | None:
+    return planner.forecast(source) if has_deadline(source) else None
 
 
 async def finish(

@@ -5,6 +5,7 @@ from batch_reenroll.runner.preflight import (
     read_board,
     read_directory,
     read_inventories,
+    read_past,
 )
 from batch_reenroll.runner.run import Run, RunEnd
 
@@ -15,4 +16,5 @@ __all__ = [
     "read_board",
     "read_directory",
     "read_inventories",
+    "read_past",
 ]

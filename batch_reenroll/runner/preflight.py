@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from batch_reenroll.campaign.board import JobBoard
 from batch_reenroll.campaign.limiter import Gcra
-from batch_reenroll.campaign.nouns import InventoryCertificate, Page
+from batch_reenroll.campaign.nouns import InventoryCertificate, JobRecord, Page
 from batch_reenroll.campaign.plan import Directory
-from batch_reenroll.errors import Refused
-from batch_reenroll.runner.ports import Command
+from batch_reenroll.errors import ContractViolation, Refused
+from batch_reenroll.runner.ports import Command, Sweep
 
 T = TypeVar("T")
 
@@ -66,6 +67,28 @@ async def read_board(command: Command) -> JobBoard:
     return board
 
 
+async def read_past(command: Command, *, rows: int) -> list[JobRecord]:
+    """Return about the newest ``rows`` of JobHistory's reenrollments, >= 1.
+
+    Raises:
+        CommandError: The list could not be read.
+    """
+    newest = command.job_history(limit=PAGE_ROWS)
+    found = await _records(newest)
+    highest = max(found, default=0)
+    if len(found) < rows and highest > rows:
+        older = command.job_history(limit=PAGE_ROWS, above=highest - rows)
+        found.update(await _records(older))
+    return list(found.values())
+
+
+async def _records(sweep: Sweep) -> dict[int, JobRecord]:
+    found: dict[int, JobRecord] = {}
+    while (page := await sweep.read()) is not None:
+        found.update((record.history_id, record) for record in page.items)
+    return found
+
+
 #: Inventories read at one time.
 _READERS = 16
 
@@ -112,19 +135,52 @@ async def read_inventories(
             yield held
 
 
+# Pages in a row with nothing new after which a server is known to ignore the page
+# number, and passes over a list whose pages give fewer items than its total says.
+_MAX_STALE_PAGES = 10
+_PASSES = 3
+
+
 async def _every(
     fetch: Callable[[int], Awaitable[Page[T]]], key: Callable[[T], str]
 ) -> dict[str, T]:
     """Return the items of all pages by key. A server may give fewer than asked for.
 
     An item that moved to the next page while the list grew is not a second one, so
-    distinct keys are counted against the total.
+    distinct keys are counted against the total. A list sorted by something that is
+    not unique (stores: ClientMachine) may leave items out between two pages; so one
+    that comes short is read again. A total may count what we may not see: after the
+    last pass what was found is all.
+
+    Raises:
+        ContractViolation: The server gives the same page again and again.
     """
     found: dict[str, T] = {}
-    number = 0
-    while True:
-        number += 1
+    for _ in range(_PASSES):
+        total = await _pass(fetch, key, found)
+        if total is None or len(found) >= total:
+            break
+    return found
+
+
+async def _pass(
+    fetch: Callable[[int], Awaitable[Page[T]]],
+    key: Callable[[T], str],
+    found: dict[str, T],
+) -> int | None:
+    """Add the items of all pages to ``found``; return the total, None without one."""
+    read: set[str] = set()
+    stale = 0
+    for number in itertools.count(1):
         page = await fetch(number)
-        found.update((key(item), item) for item in page.items)
+        before = len(read)
+        for item in page.items:
+            found[key(item)] = item
+            read.add(key(item))
         if not page.items or (page.total is not None and len(found) >= page.total):
-            return found
+            return page.total
+        stale = 0 if len(read) > before else stale + 1
+        if stale >= _MAX_STALE_PAGES:
+            message = "a list gives the same page again and again"
+            raise ContractViolation(message, code="paging_ignored")
+    return None

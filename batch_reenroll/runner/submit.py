@@ -8,15 +8,12 @@ two leaves the row ``submitting``, which the next process takes for in doubt.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 from batch_reenroll.campaign.lifecycle import State
-from batch_reenroll.campaign.nouns import InventoryCertificate
-from batch_reenroll.campaign.pace import AHEAD_S, backoff_s
-from batch_reenroll.campaign.proof import already_rotated, before
+from batch_reenroll.campaign.pace import AHEAD_S
 from batch_reenroll.campaign.reasons import Reason
-from batch_reenroll.campaign.rows import Decision, Row
+from batch_reenroll.campaign.rows import Decision
 from batch_reenroll.campaign.verdict import Stop
 from batch_reenroll.errors import (
     CommandError,
@@ -24,21 +21,23 @@ from batch_reenroll.errors import (
     NotAuthorised,
     NotSent,
     OutcomeUnknown,
-    Refused,
     StoreInFlight,
     Throttled,
 )
-from batch_reenroll.runner.context import Context, Stranger, Tracked, happens
-from batch_reenroll.text import visible
+from batch_reenroll.runner.context import Context, Tracked, happens
+from batch_reenroll.runner.prepare import (
+    away,
+    give_back,
+    inventory_may_lag,
+    is_stale,
+    prepare,
+)
 
 #: Refused POSTs without one success that end the run (design.md 5.1).
 _FORBIDDEN_LIMIT = 5
 
 _FORBIDDEN = 403
 _TOO_MANY, _UNAVAILABLE = 429, 503
-
-#: Longest wait after reads that fail in a row.
-_REST_CAP_S = 30.0
 
 
 async def feed(ctx: Context, *, n_workers: int) -> None:
@@ -101,147 +100,11 @@ async def _one(ctx: Context, row_no: int, free: asyncio.Semaphore) -> None:
         now_s = ctx.clock.monotonic()
         tracked = Tracked(row=row, answered_s=now_s, rivals_until_s=now_s)
         ctx.enter(tracked)
-        if await _prepare(ctx, tracked) and await _paced(ctx, tracked):
+        if await prepare(ctx, tracked) and await _paced(ctx, tracked):
             await _submit(ctx, tracked)
     finally:
         free.release()
         ctx.notify()
-
-
-def _give_back(ctx: Context, tracked: Tracked, rest_s: float) -> None:
-    """Return a row that has not been sent to its lane."""
-    ctx.leave(tracked)
-    until_s = ctx.clock.monotonic() + rest_s
-    ctx.lanes.give_back(tracked.row.row_no, not_before_s=until_s)
-
-
-async def _prepare(ctx: Context, tracked: Tracked) -> bool:
-    """Look at the store; return whether the row may go on to be sent."""
-    stranger = ctx.board.pending_at(tracked.row)
-    if stranger and await _given_up(ctx, tracked, stranger):
-        return False
-    row = tracked.row
-    known = ctx.strangers.get(row.row_no)
-    if not (ctx.settings.verify or row.current_thumbprint or row.attempts or known):
-        return True
-    inventory = await _inventory(ctx, tracked)
-    if inventory is None:
-        return False
-    rotated = already_rotated(known.row if known and known.row else row, inventory)
-    if rotated is not None:
-        await ctx.advance(tracked, _skip(tracked, rotated))
-        return False
-    tracked.row = _with_inventory(ctx, row, inventory)
-    tracked.looked_s = ctx.clock.monotonic()
-    if known is not None and known.row is None:
-        known.row = tracked.row
-    if stranger or _inventory_may_lag(ctx, row):
-        _give_back(ctx, tracked, ctx.settings.poll_interval_s)
-        return False
-    return True
-
-
-def _with_inventory(
-    ctx: Context, row: Row, inventory: Sequence[InventoryCertificate]
-) -> Row:
-    """Return the row with what its store holds now."""
-    seen = before(row, inventory)
-    under = seen.under_alias
-    now = Decision(
-        target=row.state,
-        changes={
-            "before": seen.certificates,
-            "thumbprint_before": under.thumbprint if under else None,
-            "not_before_before": under.not_before if under else None,
-            "not_after_before": under.not_after if under else None,
-        },
-    )
-    return row.moved(now.move(row, ctx.clock.now_utc()))
-
-
-def _inventory_may_lag(ctx: Context, row: Row) -> bool:
-    """Return whether a stranger's job may still come to show in the inventory.
-
-    Until it does, what the inventory holds is not what our job will replace, and the
-    stranger's certificate would pass for the proof of ours.
-    """
-    ended_s = ctx.board.stranger_ended_s(row)
-    if ended_s is None or not ctx.settings.verify:
-        return False
-    return ctx.clock.monotonic() - ended_s <= ctx.settings.verify_timeout_s
-
-
-def _skip(tracked: Tracked, found: InventoryCertificate) -> Decision:
-    row = tracked.row
-    return Decision(
-        target=State.SKIPPED_ALREADY_ROTATED,
-        reason=Reason.ALREADY_ROTATED,
-        message="the store holds another certificate already",
-        changes={
-            "thumbprint_before": row.thumbprint_before or row.current_thumbprint,
-            "alias_after": visible(found.alias, 512),
-            "thumbprint_after": found.thumbprint,
-            "not_after_after": found.not_after,
-        },
-    )
-
-
-async def _given_up(ctx: Context, tracked: Tracked, jobs: frozenset[str]) -> bool:
-    """Wait for somebody else's job of the store; return whether the row was given up.
-
-    The job is never adopted. After the pick-up timeout the row ends, unsent.
-    """
-    row_no, now_s = tracked.row.row_no, ctx.clock.monotonic()
-    known = ctx.strangers.setdefault(row_no, Stranger(since_s=now_s))
-    if now_s - known.since_s <= ctx.settings.pickup_timeout_s:
-        return False
-    named = sorted(jobs)
-    decision = Decision(
-        target=State.NOT_ATTEMPTED,
-        reason=Reason.JOB_PENDING,
-        message="another reenrollment of the store has not ended: " + ", ".join(named),
-        note={"job_ids": named},
-    )
-    await ctx.advance(tracked, decision)
-    return True
-
-
-async def _inventory(
-    ctx: Context, tracked: Tracked
-) -> Sequence[InventoryCertificate] | None:
-    """Return the store's inventory; None where the row has been dealt with instead."""
-    row = tracked.row
-    try:
-        return await ctx.command.inventory(row.store_id)
-    except NotAuthorised as exc:
-        ctx.request_stop(Stop.NOT_AUTHORISED, exc.message)
-        _give_back(ctx, tracked, 0.0)
-    except Throttled as exc:
-        now_s = ctx.clock.monotonic()
-        ctx.pace.throttled(now_s, sent_s=now_s, retry_after_s=exc.retry_after_s)
-        _give_back(ctx, tracked, exc.retry_after_s or ctx.settings.poll_interval_s)
-    except (Refused, ContractViolation) as exc:
-        decision = Decision(
-            target=State.FAILED,
-            reason=Reason.INVENTORY_UNREADABLE,
-            message=f"nothing was sent: {exc.message}",
-            changes={"http_status": exc.status, "finished_at": ctx.clock.now_utc()},
-        )
-        await ctx.advance(tracked, decision)
-    except CommandError as exc:
-        _away(ctx, exc)
-        _give_back(ctx, tracked, _rest_s(ctx))
-    return None
-
-
-def _away(ctx: Context, exc: CommandError) -> None:
-    ctx.health.failed(ctx.clock.monotonic(), exc.message)
-    ctx.notify()
-
-
-def _rest_s(ctx: Context) -> float:
-    failures = max(1, ctx.health.failures)
-    return backoff_s(failures, roll=ctx.roll(), base_s=1.0, cap_s=_REST_CAP_S)
 
 
 async def _paced(ctx: Context, tracked: Tracked) -> bool:
@@ -257,14 +120,14 @@ async def _paced(ctx: Context, tracked: Tracked) -> bool:
             await asyncio.sleep(wait_s)
         held = ctx.pace.is_held(ctx.clock.monotonic())
     if ctx.is_stopping:
-        _give_back(ctx, tracked, 0.0)
+        give_back(ctx, tracked, 0.0)
         return False
     # The window may have ended while the row waited, a stranger's job have shown up.
     if not ctx.calendar.is_open(ctx.clock.now_utc()):
-        _give_back(ctx, tracked, 0.0)
+        give_back(ctx, tracked, 0.0)
         return False
-    if ctx.board.pending_at(tracked.row) or _inventory_may_lag(ctx, tracked.row):
-        _give_back(ctx, tracked, 0.0)
+    if ctx.board.pending_at(tracked.row) or inventory_may_lag(ctx, tracked.row):
+        give_back(ctx, tracked, 0.0)
         return False
     return True
 
@@ -279,21 +142,11 @@ async def _permit(ctx: Context, tracked: Tracked) -> float | None:
         wait_s = ctx.pace.ready_s(now_s) - AHEAD_S - now_s
         if wait_s > 0:
             await happens(ctx.change, wait_s)
-        elif not _is_stale(ctx, tracked, now_s):
+        elif not is_stale(ctx, tracked, now_s):
             return ctx.pace.reserve(now_s)
-        elif not await _prepare(ctx, tracked):
+        elif not await prepare(ctx, tracked):
             return None
     return ctx.clock.monotonic()
-
-
-def _is_stale(ctx: Context, tracked: Tracked, now_s: float) -> bool:
-    """Return whether the row waited so long that its store must be looked at again.
-
-    A stranger's job that has ended since is remembered for the verify timeout; an
-    inventory read before that would let its certificate pass for the proof of ours.
-    """
-    looked_s = tracked.looked_s
-    return looked_s is not None and now_s - looked_s > ctx.settings.verify_timeout_s
 
 
 async def _submit(ctx: Context, tracked: Tracked) -> None:
@@ -355,7 +208,7 @@ async def _not_accepted(
     if isinstance(exc, Throttled | OutcomeUnknown):
         _pushed_back(ctx, exc, now_s=now_s, sent_s=sent_s)
     elif isinstance(exc, NotSent):
-        _away(ctx, exc)
+        away(ctx, exc)
     elif isinstance(exc, NotAuthorised):
         _forbidden(ctx, exc)
     await ctx.advance(tracked, _after(ctx, exc))

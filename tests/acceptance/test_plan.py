@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from acceptance.paper import report_of, write_manifest
 from acceptance.served import QUICK, Row, Served
 from acceptance.terminal import Terminal
+
+from batch_reenroll.text import rfc3339
 
 
 def _manifest(terminal: Terminal, rows: list[Row]) -> Path:
@@ -181,3 +184,39 @@ def test_what_is_not_in_the_inventory_is_pointed_out(
     rows[0]["Alias"] = "no-such-alias"
     shown = terminal.run("plan", _manifest(terminal, rows), "--inventory").expect(0)
     assert "1 to look at, alias_unknown" in shown.out
+
+
+def _with_deadline(terminal: Terminal, rows: list[Row], hours: float) -> Path:
+    write_manifest(terminal.folder / "rows.csv", rows)
+    deadline = rfc3339(datetime.now(UTC) + timedelta(hours=hours))
+    path = terminal.folder / "m.yaml"
+    path.write_text(
+        f"version: 1\ncampaign: {{name: late, deadline: '{deadline}'}}\n"
+        "rows_from: rows.csv\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_a_plan_says_when_it_would_be_done(terminal: Terminal, command: Served) -> None:
+    manifest = _with_deadline(terminal, command.rows(3), hours=48)
+    shown = terminal.run("plan", manifest, "--output=json").expect(0)
+    forecast = json.loads(shown.out)["forecast"]
+    assert forecast["p50"] <= forecast["p95"] < forecast["deadline"]
+    assert forecast["late_s"] is None
+    assert forecast["chance"] == 1.0
+
+
+def test_a_deadline_that_will_be_missed_refuses_the_plan(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(3)
+    manifest = _with_deadline(terminal, rows, hours=0.001)
+    refused = terminal.run("plan", manifest).expect(4)
+    assert "MISSED" in refused.out
+    assert "--accept-late" in refused.err
+    before = command.posts()
+    terminal.run("run", manifest, "--yes", *QUICK).expect(4)
+    assert command.posts() == before
+    terminal.run("run", manifest, "--yes", "--accept-late", *QUICK).expect(0)
+    command.assert_one_job_each(rows)
