@@ -145,9 +145,9 @@ class JobBoard:
     ) -> None:
         """Add rows of JobHistory, seen before or not.
 
-        In any order within one call; over the calls of one look newest first, because
-        of a job that has ended only its newest row says so: an earlier try of it
-        still reads CompletedWillRetry.
+        In any order: of the rows of one job the one with the highest JobHistoryId
+        counts. An earlier try of an ended job still reads CompletedWillRetry, so a
+        look that breaks off may leave it open until the next.
 
         Args:
             records: Rows of one or several pages.

@@ -241,7 +241,7 @@ class _Flow:
         share = share * paced / np.maximum(wanted, _EPS)
         if self._quotas.is_limiting:
             share = share * self._authority_shares(per_s * share[:, work.owner], dt)
-        return share
+        return np.asarray(share)
 
     def _authority_shares(self, wanted: Floats, dt: Floats) -> Floats:
         """Return the share that the slowest authority of each head row leaves."""
@@ -283,7 +283,7 @@ def _granted(wanted: Floats, urgency: Floats, limit: float) -> Floats:
     granted = np.clip(left - ahead, 0.0, in_order)
     found = np.empty_like(granted)
     np.put_along_axis(found, order, granted, axis=1)
-    return base + found
+    return np.asarray(base + found)
 
 
 def open_after(start: float, seconds: Floats, spans: Spans | None) -> Floats:

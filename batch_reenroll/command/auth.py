@@ -40,9 +40,9 @@ class Authenticator(Protocol):
 
 
 class FixedAuth:
-    """Headers that never change: basic, or a ready bearer token."""
+    """Headers that never change: basic, a ready bearer token, or none at all."""
 
-    def __init__(self, authorization: Secret) -> None:
+    def __init__(self, authorization: Secret | None = None) -> None:
         self._authorization = authorization
 
     @classmethod
@@ -57,7 +57,9 @@ class FixedAuth:
         return cls(Secret(f"Bearer {token.reveal()}"))
 
     async def headers(self) -> Mapping[str, str]:
-        """Return the one header."""
+        """Return the one header, or none."""
+        if self._authorization is None:
+            return {}
         return {"Authorization": self._authorization.reveal()}
 
     async def refresh(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002

@@ -25,7 +25,7 @@ from batch_reenroll.campaign.nouns import (
 from batch_reenroll.command import decode
 from batch_reenroll.command.answer import Answer
 from batch_reenroll.command.auth import Authenticator
-from batch_reenroll.command.dialect import Endpoint, Family
+from batch_reenroll.command.dialect import Endpoint, Family, shown_version
 from batch_reenroll.command.exchange import Exchange
 from batch_reenroll.command.history import HistorySweep, is_descending
 from batch_reenroll.command.listing import Listing, Lists, keep_wanted, read_all
@@ -88,6 +88,11 @@ class CommandClient:
     def family(self) -> Family | None:
         """Return the family of query names in use, None before any answer."""
         return self._lists.family
+
+    @property
+    def version(self) -> str:
+        """Return the product version that the answers so far showed, else ""."""
+        return self._version
 
     async def product_version(self) -> str:
         """Return Command's product version (``25.4.1+…``), "" where it shows none.
@@ -189,6 +194,10 @@ class CommandClient:
             return None
         self._exchange.checked(answer, what=f"GET {path}", right=Right.READ_STORES)
         raw = parse_json(answer, self._redactor)
+        # Where one object is asked for by name, 25.4.1 sends a list of one
+        # (keyfactor-command.md 4.3); by id that was not seen, but would be no surprise.
+        if isinstance(raw, list) and len(raw) == 1:
+            raw = raw[0]
         try:
             return self._store(raw)
         except ContractViolation as exc:
@@ -238,6 +247,8 @@ class CommandClient:
 
     def _learn(self, answer: Answer) -> None:
         self._lists.learn(answer)
+        # A proxy's own answers show none.
+        self._version = shown_version(answer.headers) or self._version
 
     def _job_record(self, raw: object) -> JobRecord:
         record = decode.job_record(raw)

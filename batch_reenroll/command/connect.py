@@ -19,6 +19,7 @@ from batch_reenroll.command.connection import (
     AccessToken,
     AuthChoice,
     BasicAuth,
+    CertificateAuth,
     ClientCredentials,
     Connection,
 )
@@ -58,7 +59,7 @@ async def connect(
     Raises:
         UsageError: A certificate file cannot be used.
     """
-    redactor = Redactor(_secrets(connection.auth))
+    redactor = Redactor([*_secrets(connection.auth), *_key_password(connection)])
     open_session = partial(
         _session, connection, warn=warn, max_connections=max_in_flight
     )
@@ -100,6 +101,7 @@ def _session(
             ca_cert=ca,
             client_cert=tls.client_cert,
             client_key=tls.client_key,
+            client_password=tls.client_password,
             skip_verify=tls.skip_verify and parts.scheme == "https",
             peer=parts.netloc,
             warn=warn,
@@ -126,6 +128,8 @@ async def _authenticator(
             return FixedAuth.basic(account)
         case AccessToken(token=token):
             return FixedAuth.bearer(token)
+        case CertificateAuth():
+            return FixedAuth()
         case ClientCredentials() as credentials:
             tls = connection.tls
             session = await stack.enter_async_context(
@@ -157,7 +161,14 @@ def _secrets(auth: AuthChoice) -> list[str]:
             return [auth.token.reveal()]
         case ClientCredentials():
             return [auth.client_secret.reveal()]
+        case CertificateAuth():
+            return []
     assert_never(auth)
+
+
+def _key_password(connection: Connection) -> list[str]:
+    password = connection.tls.client_password
+    return [password.reveal()] if password else []
 
 
 def _proxy_for(url: str) -> str | None:

@@ -52,7 +52,12 @@ class AccessToken:
     token: Secret
 
 
-AuthChoice = BasicAuth | ClientCredentials | AccessToken
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateAuth:
+    """Nobody but the holder of the client certificate that :class:`TlsChoice` names."""
+
+
+AuthChoice = BasicAuth | ClientCredentials | AccessToken | CertificateAuth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +68,9 @@ class TlsChoice:
         skip_verify: Trust anybody. Said aloud each time a connection is set up.
         ca_cert: PEM file trusted in addition to the system's, or None.
         auth_ca_cert: The same for the token endpoint; None = ``ca_cert``.
-        client_cert, client_key: PEM files of a client certificate, or None; without
-            ``client_key`` the key stands in ``client_cert``.
+        client_cert: File of a client certificate, PEM or PKCS#12, or None.
+        client_key: PEM file of its key; None: the key stands in ``client_cert``.
+        client_password: Opens the key or the PKCS#12 file, or None.
     """
 
     skip_verify: bool = False
@@ -72,6 +78,7 @@ class TlsChoice:
     auth_ca_cert: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
+    client_password: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

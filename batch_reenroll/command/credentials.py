@@ -11,6 +11,7 @@ from batch_reenroll.command.connection import (
     AccessToken,
     AuthChoice,
     BasicAuth,
+    CertificateAuth,
     ClientCredentials,
 )
 from batch_reenroll.command.lookup import ENV, Lookup
@@ -26,7 +27,8 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 _NOBODY = AccessToken(token=Secret(""))
 _CREDENTIALS_HINT = (
     "set KEYFACTOR_USERNAME and KEYFACTOR_PASSWORD, or KEYFACTOR_AUTH_CLIENT_ID, "
-    "_CLIENT_SECRET and _TOKEN_URL, or KEYFACTOR_AUTH_ACCESS_TOKEN"
+    "_CLIENT_SECRET and _TOKEN_URL, or KEYFACTOR_AUTH_ACCESS_TOKEN, or name a client "
+    "certificate in the profile (client_cert_path)"
 )
 _SUPPORTED_HINT = (
     "use basic authentication, OAuth2 client credentials or an access token"
@@ -49,6 +51,10 @@ def choose_auth(lookup: Lookup) -> AuthChoice:
     if unsupported and not any(level <= ENV for level in present.values()):
         lookup.faults.add(unsupported, _SUPPORTED_HINT)
         return _NOBODY
+    if not present and lookup.text("client_cert_path"):
+        # undocumented: whether Command signs in the holder of a client certificate.
+        # What stands in front of it may; where nothing does, it answers 401.
+        return CertificateAuth()
     if not present:
         lookup.faults.add("no credentials are given", _CREDENTIALS_HINT)
         return _NOBODY

@@ -271,8 +271,15 @@ def reenrollment_body(
     optional = {
         "CertificateAuthority": request.certificate_authority,
         "CertificateTemplate": request.certificate_template,
-        "SANs": None if request.sans is None else dict(request.sans),
+        "SANs": _pairs(request.sans),
         "EnrollmentPatternId": request.enrollment_pattern_id,
+        "Metadata": _pairs(request.metadata),
+        "AdditionalEnrollmentFields": _pairs(request.additional_enrollment_fields),
+        "OwnerRoleName": request.owner_role_name,
     }
     body.update({name: v for name, v in optional.items() if v is not None})
     return body
+
+
+def _pairs(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else dict(value)

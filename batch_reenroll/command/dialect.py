@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
+from batch_reenroll.text import visible
+
 PRODUCT_VERSION = "x-keyfactor-product-version"
 _SUPPORTED_VERSIONS = "api-supported-versions"
 
@@ -51,6 +53,11 @@ def family_shown(headers: Mapping[str, str]) -> Family | None:
     if family is None and _SUPPORTED_VERSIONS in headers:
         return Family.PLAIN
     return family
+
+
+def shown_version(headers: Mapping[str, str]) -> str:
+    """Return the product version in an answer's headers (lower-case names), or ""."""
+    return visible(headers.get(PRODUCT_VERSION, ""), 100)
 
 
 def parse_dialect(text: str) -> Family | None:

@@ -18,11 +18,11 @@ from batch_reenroll.campaign.nouns import Page
 from batch_reenroll.command.answer import Answer
 from batch_reenroll.command.decode import page_of
 from batch_reenroll.command.dialect import (
-    PRODUCT_VERSION,
     Endpoint,
     Family,
     family_shown,
     query_name,
+    shown_version,
 )
 from batch_reenroll.command.exchange import Exchange
 from batch_reenroll.command.query import Params, encode, fits
@@ -125,7 +125,7 @@ class Lists:
             self._exchange.checked(answer, what=f"GET {_STATUS}", right=Right.NONE)
         if self._family is None:
             self._family = Family.PREFIXED
-        return visible(answer.headers.get(PRODUCT_VERSION, ""), 100)
+        return shown_version(answer.headers)
 
     async def page(self, listing: Listing[T], *, page: int, limit: int) -> Page[T]:
         """Return one page as the server orders it, whether or not it heeded us.

@@ -76,6 +76,10 @@ FIELDS: Mapping[str, Field] = {
     ),
     "client_cert_path": Field(key="client_cert_path"),  # ours
     "client_key_path": Field(key="client_key_path"),  # ours
+    # Ours, and of the environment only: Keyfactor's tools have no client certificate.
+    "client_cert_password": Field(
+        env="BATCH_REENROLL_CLIENT_CERT_PASSWORD", secret=True
+    ),
     "timeout_s": Field(
         env="KEYFACTOR_CLIENT_TIMEOUT",
         key="client_timeout",  # ours

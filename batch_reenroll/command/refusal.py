@@ -24,6 +24,7 @@ from batch_reenroll.errors import (
 )
 from batch_reenroll.text import visible
 
+_FORBIDDEN = "forbidden"
 _MESSAGE_LIMIT = 600
 _CODE_LIMIT = 60
 _AGENTS_READ = "AgentManagement: Read (v10) or /agents/management/read/ (11+)"
@@ -114,11 +115,13 @@ def error_for(
     """
     told = told_by(answer, redactor)
     status = answer.status
-    kind, code, hint = _class_of(answer, told, right, redactor)
+    kind, code, hint = _class_of(answer, told, redactor)
     words = f": {told.message}" if told.message else ""
     error_code = f" {told.error_code}" if told.error_code else ""
+    # In the message and not the hint: a row and a stopped run keep only that.
+    missing = f"; missing: {right.value}" if code == _FORBIDDEN else ""
     return kind(
-        f"{what} was answered {status}{error_code}{words}",
+        f"{what} was answered {status}{error_code}{words}{missing}",
         status=status,
         retry_after_s=retry_after_s(answer, now_utc),
         error_code=told.error_code,
@@ -128,14 +131,15 @@ def error_for(
 
 
 def _class_of(
-    answer: Answer, told: Told, right: Right, redactor: Redactor
+    answer: Answer, told: Told, redactor: Redactor
 ) -> tuple[type[CommandError], str | None, str]:
     status = answer.status
     if status == 401:
         hint = "Command does not accept these credentials"
         return NotAuthorised, "not_authenticated", hint
     if status == 403:
-        return NotAuthorised, "forbidden", f"missing: {right.value}"
+        hint = "grant the right to the account, or use another account"
+        return NotAuthorised, _FORBIDDEN, hint
     if status == 429:
         return Throttled, None, ""
     if status == 408:

@@ -22,6 +22,7 @@ from batch_reenroll.command.credentials import choose_auth
 from batch_reenroll.command.dialect import parse_dialect
 from batch_reenroll.command.lookup import FIELDS, Faults, Flags, Lookup
 from batch_reenroll.command.profile import ConfigFile, select_profile
+from batch_reenroll.command.secret import Secret
 from batch_reenroll.errors import UsageError
 
 # Values that show that somebody meant to configure a Command.
@@ -34,6 +35,7 @@ _TELLING = (
     "client_secret",
     "access_token",
     "provider",
+    "client_cert_path",
 )
 
 
@@ -121,12 +123,14 @@ def _tls(lookup: Lookup) -> TlsChoice:
     if key and not cert:
         hint = "name the certificate too"
         lookup.faults.add("client_key_path is given without client_cert_path", hint)
+    password = lookup.text("client_cert_password") if cert else ""
     return TlsChoice(
         skip_verify=lookup.value("skip_tls_verify", _flag, False),
         ca_cert=lookup.text("ca_cert_path") or None,
         auth_ca_cert=lookup.text("auth_ca_cert_path") or None,
         client_cert=cert or None,
         client_key=key or None,
+        client_password=Secret(password) if password else None,
     )
 
 

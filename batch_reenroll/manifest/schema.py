@@ -64,6 +64,7 @@ _CODE_WINS = {
     "soak",
     "version",
 }
+_HOLDERS = {"JobProperties", "SANs", "Metadata", "AdditionalEnrollmentFields"}
 _BOUNDS = {
     "minimum": "at least",
     "maximum": "at most",
@@ -192,7 +193,10 @@ def _unknown_keys(error: ValidationError, path: str) -> list[Fault]:
 
 def _value_fault(error: ValidationError, path: str) -> Fault:
     names = [step for step in error.absolute_path if isinstance(step, str)]
-    field = next((name for name in reversed(names) if name in _CODE_BY_FIELD), "")
+    # Names inside a column of pairs are the user's own, whatever they are.
+    outer = next((name for name in names if name in _HOLDERS), "")
+    inner = next((name for name in reversed(names) if name in _CODE_BY_FIELD), "")
+    field = outer or inner
     if error.validator == "type" and field not in _CODE_WINS:
         return _type_fault(error, path)
     code = _CODE_BY_FIELD.get(field)

@@ -106,11 +106,9 @@ def test_only_a_confirmed_absence_sends_a_row_again(scene: Scene) -> None:
     made = scene.decided()
     if made is None or made.target is not State.PENDING:
         return
-    look_s = scene.board.look_began_s
     assert scene.row.state is State.IN_DOUBT
     assert scene.board.candidates(scene.row) == frozenset()
-    assert look_s is not None
-    assert look_s >= SETTLE_S
+    assert scene.board.looks.prove_absence(0.0, SETTLE_S)
     assert made.changes["losses"] < scene.settings.max_losses
 
 

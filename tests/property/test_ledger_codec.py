@@ -62,6 +62,9 @@ requests = st.builds(
     certificate_template=st.none() | texts,
     sans=st.none() | st.dictionaries(texts, st.lists(texts, max_size=3), max_size=2),
     enrollment_pattern_id=st.none() | numbers,
+    metadata=st.none() | st.dictionaries(texts, texts, max_size=2),
+    additional_enrollment_fields=st.none() | st.dictionaries(texts, texts, max_size=2),
+    owner_role_name=st.none() | texts,
 )
 fences = st.builds(
     Fence,

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 _START = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
@@ -45,6 +46,23 @@ class Authority:
             )
         )
         return cert_path, key_path
+
+    def issue_pkcs12(self, name: str, password: str) -> Path:
+        """Write a leaf for ``name``, its key and our CA as one PKCS#12 file."""
+        cert_path, key_path = self.issue(name)
+        key = serialization.load_pem_private_key(key_path.read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        path = self.folder / f"{name}.pfx"
+        path.write_bytes(
+            pkcs12.serialize_key_and_certificates(
+                name.encode(),
+                key,
+                x509.load_pem_x509_certificate(cert_path.read_bytes()),
+                [self.cert],
+                serialization.BestAvailableEncryption(password.encode()),
+            )
+        )
+        return path
 
     def server_context(self, name: str) -> ssl.SSLContext:
         """Return a server's context with a certificate for ``name``."""

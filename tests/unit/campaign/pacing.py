@@ -12,6 +12,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Protocol
 
@@ -162,9 +163,9 @@ class _Play:
             mean_s = SLOTS / self.server.capacity(now_s)
             sigma = 0.4
             took_s = self.rng.lognormvariate(math.log(mean_s) - sigma**2 / 2, sigma)
-            self.at(now_s + took_s, lambda at_s, a=answer: self._worked(at_s, a))
+            self.at(now_s + took_s, partial(self._worked, answer))
 
-    def _worked(self, now_s: float, answer: Event) -> None:
+    def _worked(self, answer: Event, now_s: float) -> None:
         self._free += 1
         self.at(now_s + WAY_S, answer)
         self._work(now_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from unit.campaign.predicting import DAY_S, HOUR_S, certain, question, queue, samples
@@ -186,7 +187,7 @@ class TestQuestion:
     @pytest.mark.parametrize(
         "wrong", [{"queues": ()}, {"trials": 1}, {"queues": (queue(stage=1),)}]
     )
-    def test_nonsense_is_refused(self, wrong: dict[str, object]) -> None:
+    def test_nonsense_is_refused(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=r"."):
             replace(question(), **wrong)
 

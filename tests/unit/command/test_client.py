@@ -122,6 +122,9 @@ class TestSubmit:
             certificate_template="WebServer",
             sans={"dns": ["a", "b"]},
             enrollment_pattern_id=0,
+            metadata={"Department": "IT"},
+            additional_enrollment_fields={"Application": "web shop"},
+            owner_role_name="PKI Operators",
         )
         await client.submit(request)
         assert transport.asked[0].body == {
@@ -134,6 +137,9 @@ class TestSubmit:
             "CertificateTemplate": "WebServer",
             "SANs": {"dns": ["a", "b"]},
             "EnrollmentPatternId": 0,
+            "Metadata": {"Department": "IT"},
+            "AdditionalEnrollmentFields": {"Application": "web shop"},
+            "OwnerRoleName": "PKI Operators",
         }
 
     async def test_job_properties_are_an_array_of_pairs_by_option(self) -> None:
@@ -196,7 +202,7 @@ class TestSubmit:
             "/certificates/enrollment/csr/",
             "/certificate_stores/modify/",
         ):
-            assert right in error.hint
+            assert right in error.message
 
     async def test_a_proxy_that_wants_credentials_is_named(self) -> None:
         error = await submit_answered(Answer(status=407))
@@ -348,8 +354,8 @@ class TestJobHistory:
         client, _ = client_of(Answer(status=403))
         with pytest.raises(NotAuthorised) as caught:
             await first_page(client, limit=10)
-        assert "AgentManagement: Read" in caught.value.hint
-        assert "/agents/management/read/" in caught.value.hint
+        assert "AgentManagement: Read" in caught.value.message
+        assert "/agents/management/read/" in caught.value.message
 
     @pytest.mark.parametrize(("page", "limit"), [(0, 10), (1, 0)])
     async def test_pages_and_limits_count_from_one(self, page: int, limit: int) -> None:
@@ -474,6 +480,16 @@ class TestDialect:
             await client.stores(page=1, limit=10)
         assert client.family is None
 
+    async def test_the_version_is_learned_from_any_answer(self) -> None:
+        client, _ = client_of(
+            json_answer([], headers={}), json_answer([]), json_answer([], headers={})
+        )
+        seen = []
+        for _ in range(3):
+            await client.stores(page=1, limit=10)
+            seen.append(client.version)
+        assert seen == ["", "25.4.1+ab", "25.4.1+ab"]
+
     async def test_the_product_version_is_told(self) -> None:
         client, _ = client_of(json_answer(["/x"]), dialect=None)
         assert await client.product_version() == "25.4.1+ab"
@@ -501,6 +517,12 @@ class TestReads:
         client, transport = client_of(json_answer({"Id": STORE}))
         await client.store("../Agents?x=/")
         assert transport.asked[0].path == "/CertificateStores/..%2FAgents%3Fx%3D%2F"
+
+    async def test_a_store_may_come_as_a_list_of_one(self) -> None:
+        client, _ = client_of(json_answer([{"Id": STORE}]))
+        store = await client.store(STORE)
+        assert store is not None
+        assert store.store_id == STORE
 
     async def test_a_store_that_is_no_object_is_a_contract_violation(self) -> None:
         client, _ = client_of(json_answer([1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import datetime
 
 import pytest
 from hypothesis import assume, given, note, settings
@@ -22,7 +23,8 @@ from unit.command.scripted import ScriptedAuth, ScriptedTransport, json_answer
 
 from batch_reenroll.command.client import CommandClient
 from batch_reenroll.command.dialect import Family
-from batch_reenroll.command.history import MAX_PASSES, PROOF_ROWS
+from batch_reenroll.command.history import MAX_PASSES
+from batch_reenroll.command.paging import PROOF_ROWS
 from batch_reenroll.errors import ContractViolation, OutcomeUnknown
 
 pytestmark = pytest.mark.asyncio
@@ -191,6 +193,12 @@ class TestOddPages:
             server = Historian(list(range(1, 101)), cap=10, always=odd, totals=totals)
             assert set(await swept(server.client(), above=95)) == set(range(1, 101))
 
+    async def test_pages_each_the_wrong_way_round_are_no_list_the_wrong_way_round(
+        self,
+    ) -> None:
+        server = Historian(list(range(1, 101)), cap=10, always=reverse)
+        assert set(await swept(server.client(), above=5)) >= set(range(6, 101))
+
     @pytest.mark.parametrize("totals", [True, False])
     @pytest.mark.parametrize("caps", [{1: 5}, {2: 5}, {2: 20}, {3: 9}])
     async def test_one_page_of_another_size_leaves_no_gap(
@@ -254,5 +262,5 @@ async def test_a_sweep_is_complete_or_says_that_it_is_not(
     assert set(found) >= set(range(above + 1, rows + 1))
 
 
-def _never() -> object:
+def _never() -> datetime:
     raise AssertionError("nobody needs the time here")
