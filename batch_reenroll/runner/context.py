@@ -178,6 +178,7 @@ class Context:
     stop: Stop | None = None
     stop_message: str = ""
     stopped_s: float = 0.0
+    failures_at_stop: int = 0
     withdraw: bool = False
     posts_accepted: int = 0
     posts_forbidden: int = 0
@@ -216,6 +217,7 @@ class Context:
         if self.stop is None or _GRAVITY.index(stop) < _GRAVITY.index(self.stop):
             self.stop, self.stop_message = stop, message
             self.stopped_s = self.clock.monotonic()
+            self.failures_at_stop = self.tally.failures
         self.notify()
 
     def notify(self) -> None:

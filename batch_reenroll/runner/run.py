@@ -120,7 +120,16 @@ class Run:
             raise _first(refused) from group
         if ctx.stop is None:
             await self._close_lanes()
-        return RunEnd(stop=ctx.stop, message=ctx.stop_message)
+        return RunEnd(stop=ctx.stop, message=self._stop_message())
+
+    def _stop_message(self) -> str:
+        """Return why the run stopped, with what a budget's stop came too late for."""
+        ctx = self._ctx
+        more = ctx.tally.failures - ctx.failures_at_stop
+        if ctx.stop is not Stop.BUDGET or not more:
+            return ctx.stop_message
+        rows = "1 more row" if more == 1 else f"{more} more rows"
+        return f"{ctx.stop_message}; {rows} that were in flight then failed as well"
 
     async def _take_up(self) -> None:
         """Load what waits, and what was in flight when the last process ended."""
