@@ -26,6 +26,7 @@ from batch_reenroll.cli.reporting import outcomes, write_report
 from batch_reenroll.cli.source import operator
 from batch_reenroll.command import CommandClient
 from batch_reenroll.errors import LedgerError, UsageError
+from batch_reenroll.evidence import Signer
 from batch_reenroll.ledger import CampaignLedger, SqliteLedger, campaign_lock
 from batch_reenroll.runner import Run, RunEnd
 from batch_reenroll.text import rfc3339
@@ -81,6 +82,7 @@ class Errand:
         resume: The shell command that goes on after a stop.
         drain, withdraw: See :class:`~batch_reenroll.runner.Run`.
         before: Called once the campaign is ours, before anything is done.
+        signer: Signs the report's evidence, or None.
     """
 
     ledger: SqliteLedger
@@ -93,6 +95,7 @@ class Errand:
     drain: bool = False
     withdraw: bool = False
     before: Callable[[], None] | None = None
+    signer: Signer | None = None
 
 
 async def carry(errand: Errand) -> Outcome:
@@ -230,7 +233,13 @@ def _finish(errand: Errand, number: int, end: RunEnd) -> Outcome:
         console.error(exc)
     report: Path | None = None
     try:
-        report = write_report(ledger, campaign_id, errand.reports, resume=errand.resume)
+        report = write_report(
+            ledger,
+            campaign_id,
+            errand.reports,
+            resume=errand.resume,
+            signer=errand.signer,
+        )
     except UsageError as exc:
         console.error(exc)
         code = code or exc.exit_code

@@ -40,13 +40,17 @@ _VERBS: dict[str, tuple[str, str]] = {
     "stop": ("batch_reenroll.cli.retry:stop", "Stop a running campaign in good order."),
     "status": ("batch_reenroll.cli.status:status", "Say where a campaign stands."),
     "report": ("batch_reenroll.cli.status:report", "Write the report again."),
+    "evidence": (
+        "batch_reenroll.cli.evidence:evidence",
+        "Check a report folder, offline.",
+    ),
     "config": ("batch_reenroll.cli.config:config", "Show the connection settings."),
     "sandbox": ("batch_reenroll.cli.sandbox:sandbox", "The embedded Command."),
     "demo": ("batch_reenroll.cli.demo:demo", "Try it all on the embedded Command."),
 }
 
 #: Names that later versions will use: refused with a word, never guessed at.
-_RESERVED = ("evidence", "worker", "ledger")
+_RESERVED = ("worker", "ledger")
 
 _INTERRUPTED = 130
 

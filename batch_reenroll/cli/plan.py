@@ -21,6 +21,7 @@ from batch_reenroll.campaign.preflight import IGNORABLE
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.waves import WavePlan
+from batch_reenroll.cli.approving import approve_options, approve_plan
 from batch_reenroll.cli.carry import Connect, run_async
 from batch_reenroll.cli.connection import required_connection, way_to
 from batch_reenroll.cli.console import Console
@@ -33,6 +34,8 @@ from batch_reenroll.cli.options import (
     pacing_options,
 )
 from batch_reenroll.cli.planning import Choice, Planner
+from batch_reenroll.cli.progress import duration
+from batch_reenroll.cli.signing import sign_options, signer_of
 from batch_reenroll.cli.source import ManifestSource, Source, validated
 from batch_reenroll.cli.streams import ReaderGone
 from batch_reenroll.cli.wholefile import written_whole
@@ -89,7 +92,7 @@ def choice_from(values: dict[str, Any]) -> Choice:
 
 
 @click.command()
-@click.argument("manifest", type=click.Path(path_type=Path))
+@click.argument("manifest", type=click.Path(path_type=Path), metavar="MANIFEST|PLAN")
 @click.option(
     "-o",
     "output_file",
@@ -115,6 +118,8 @@ def choice_from(values: dict[str, Any]) -> Choice:
 )
 @choice_options
 @pacing_options
+@approve_options
+@sign_options
 @connection_options
 @console_options
 def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
@@ -124,9 +129,15 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
     nothing. With --inventory a plan also knows what each store holds: rows that were
     rotated already are left out, and run finds those that are rotated later.
 
+    With --approve the argument is a PLAN.json: a second person signs that it may be
+    carried out as it is. Offline.
+
     Exit 0 when the plan would run, 4 when it would be refused.
     """
     console = console_from(values)
+    if values["approve"]:
+        signer = signer_of(values)
+        return approve_plan(manifest, values["approver"], signer, console)
     source, connection = manifest_source(manifest, pacing_from(values), values)
     choice = choice_from(values)
     way = way_to(connection, console)
@@ -247,7 +258,7 @@ async def look(
     if past_rows is None and has_deadline(source):
         past_rows = PAST_ROWS
     async with way() as client:
-        directory = await read_directory(client)
+        directory = await read_directory(client, enrollment=_names_issuer(source))
         directory.read_at = datetime.now(UTC)
         return Planner(
             directory=directory,
@@ -262,9 +273,17 @@ async def look(
 
 def has_deadline(source: Source) -> bool:
     """Return whether the campaign, or a row of it, may have a deadline."""
+    return _names(source, "deadline") or bool(source.draft.purpose.get("deadline"))
+
+
+def _names_issuer(source: Source) -> bool:
+    """Return whether a row may name a CA or a template."""
+    return _names(source, "certificateauthority", "certificatetemplate")
+
+
+def _names(source: Source, *folded: str) -> bool:
     columns = (*source.draft.columns, *source.draft.defaults)
-    named = any(column.casefold() == "deadline" for column in columns)
-    return named or bool(source.draft.purpose.get("deadline"))
+    return any(column.casefold() in folded for column in columns)
 
 
 def show_plan(
@@ -284,6 +303,7 @@ def show_plan(
                 "rows": {str(state): n for state, n in sorted(counts.items())},
                 "reasons": {str(r): n for r, n in planner.reasons.most_common()},
                 "cautions": {str(r): n for r, n in planner.cautions.most_common()},
+                "unread": list(planner.directory.enrollment.unread),
                 "requests": dict(planner.requests),
                 "forecast": forecast_json(found) if found else None,
                 "manifest_sha256": draft.manifest_sha256,
@@ -306,6 +326,7 @@ def show_plan(
         f"  {n} to look at, {reason}: {EXPLANATIONS[reason].meaning}"
         for reason, n in planner.cautions.most_common()
     ]
+    lines += [f"  {line}" for line in planner.directory.enrollment.unread]
     lines += _schedule_lines(planner, settings)
     begun = parse_time(draft.created_at)
     if found is not None and begun is not None:
@@ -317,8 +338,12 @@ def show_plan(
 def _schedule_lines(planner: Planner, settings: RunSettings) -> list[str]:
     """Return what the plan says of waves and windows."""
     lines = [
-        f"  window: {window.cron} ({window.timezone}), {window.duration_s} s, "
-        f"nothing in the last {window.cutoff_s} s"
+        f"  window: {window.cron} ({window.timezone}) for {duration(window.duration_s)}"
+        + (
+            f", nothing in the last {duration(window.cutoff_s)}"
+            if window.cutoff_s
+            else ""
+        )
         for window in settings.windows
     ]
     lines += [

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from batch_reenroll.campaign.board import JobBoard
 from batch_reenroll.campaign.calendar import Calendar
@@ -38,6 +39,9 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 _WISHES = tuple(f.name for f in fields(Wish))
 
+#: Rows that are named for one reason.
+N_EXAMPLES = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -60,6 +64,13 @@ class Choice:
     accept_late: bool = False
 
 
+class Example(NamedTuple):
+    """A row that a reason holds for: its id, and what was said of it."""
+
+    row_id: str
+    message: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Planner:
     """Resolves rows of one manifest against what Command showed.
@@ -69,6 +80,8 @@ class Planner:
         counts: Rows by what becomes of them: ``pending``, or how they are skipped.
         reasons: Skipped rows by reason.
         cautions: Rows that may go by what is pointed out about them.
+        skipped_rows, cautioned_rows: The first rows of each reason and each caution,
+            at most :data:`N_EXAMPLES`.
         loads: Rows that may go by what a prediction tells apart.
         past: The newest rows of JobHistory.
         inventories: What stores hold, by GUID, of those that were looked at.
@@ -85,6 +98,8 @@ class Planner:
     counts: Counter[State] = field(default_factory=Counter)
     reasons: Counter[Reason] = field(default_factory=Counter)
     cautions: Counter[Reason] = field(default_factory=Counter)
+    skipped_rows: dict[Reason, list[Example]] = field(default_factory=dict)
+    cautioned_rows: dict[Reason, list[Example]] = field(default_factory=dict)
     digest: str = ""
     loads: Counter[Load] = field(default_factory=Counter)
     past: Sequence[JobRecord] = ()
@@ -116,21 +131,17 @@ class Planner:
             ReenrollError: As the source says.
             UsageError: After the last row, when none is in the wave asked for.
         """
-        self.counts.clear()
-        self.reasons.clear()
-        self.cautions.clear()
-        self.loads.clear()
+        for kept in (
+            *(self.counts, self.reasons, self.cautions, self.loads),
+            *(self.skipped_rows, self.cautioned_rows),
+        ):
+            kept.clear()
         digest = PlanDigest()
         in_wave = 0
         rows = source.rows(self)
         for row in rows if source.sha256 else digested(source.draft, rows, digest):
             in_wave += row.wave == self.choice.only_wave
-            self.counts[row.skipped or State.PENDING] += 1
-            if row.skipped is None:
-                self.loads[load_of(row)] += 1
-            if row.verdict.reason is not None:
-                self.reasons[row.verdict.reason] += 1
-            self.cautions.update({reason for reason, _ in row.verdict.cautions})
+            self._count(row)
             yield row
         wave = self.choice.only_wave
         if wave is not None and not in_wave and not self._is_drawing:
@@ -138,6 +149,19 @@ class Planner:
             message = f"--only-wave {wave!r}: no row of {name} is in it"
             raise UsageError(message, hint="rows name their wave in the column Wave")
         self.digest = source.sha256 or digest.hexdigest()
+
+    def _count(self, row: PlannedRow) -> None:
+        verdict = row.verdict
+        self.counts[row.skipped or State.PENDING] += 1
+        if row.skipped is None:
+            self.loads[load_of(row)] += 1
+        if verdict.reason is not None:
+            self.reasons[verdict.reason] += 1
+            said = Example(row.row_id, verdict.message)
+            _keep(self.skipped_rows, verdict.reason, said)
+        for reason, message in dict(verdict.cautions).items():
+            self.cautions[reason] += 1
+            _keep(self.cautioned_rows, reason, Example(row.row_id, message))
 
     def forecast(self, source: Source) -> Forecast | None:
         """Return when the campaign would be done; None where nothing is to be done.
@@ -287,6 +311,12 @@ class Drawn:
     waves: Mapping[int, str | None]
     coverage: tuple[Coverage, ...]
     strata: int
+
+
+def _keep(known: dict[Reason, list[Example]], reason: Reason, example: Example) -> None:
+    examples = known.setdefault(reason, [])
+    if len(examples) < N_EXAMPLES:
+        examples.append(example)
 
 
 def _wave_row(row: PlannedRow) -> WaveRow:

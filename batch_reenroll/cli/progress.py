@@ -139,7 +139,8 @@ def duration(seconds: float) -> str:
     minutes = round(whole / 60)
     if minutes < 90:
         return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 async def show(progress: Progress, console: Console) -> None:

@@ -7,12 +7,14 @@ import shlex
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from batch_reenroll.campaign.lifecycle import State, reported_outcome
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.record import Campaign
+from batch_reenroll.evidence import Signer, signature_files
 from batch_reenroll.ledger import SqliteLedger
 from batch_reenroll.report import (
     RESULT_COLUMNS,
@@ -37,16 +39,33 @@ def resume_command(campaign_id: str, ledger_url: str) -> str:
 
 
 def write_report(
-    ledger: SqliteLedger, campaign_id: str, reports: Path, *, resume: str
+    ledger: SqliteLedger,
+    campaign_id: str,
+    reports: Path,
+    *,
+    resume: str,
+    signer: Signer | None = None,
 ) -> Path:
     """Write the campaign's report folder; return it.
+
+    All of it is of one moment, also while another process runs the campaign.
+
+    Args:
+        ledger: To read.
+        campaign_id: Which.
+        reports: The folder goes into this one.
+        resume: The shell command that goes on with the campaign.
+        signer: Signs ``evidence.json``, or None.
 
     Raises:
         UsageError: The folder cannot be written.
     """
     folder = reports / campaign_id
-    campaign = ledger.campaign(campaign_id)
-    write_folder(folder, report_input(ledger, campaign, resume=resume), EXPLANATIONS)
+    sign = None if signer is None else partial(signature_files, signer=signer)
+    with ledger.snapshot():
+        campaign = ledger.campaign(campaign_id)
+        report = report_input(ledger, campaign, resume=resume)
+        write_folder(folder, report, EXPLANATIONS, sign=sign)
     return folder
 
 
@@ -86,6 +105,8 @@ def _facts(campaign: Campaign, *, resume: str) -> CampaignFacts:
         ticket=purpose.get("ticket", ""),
         requested_by=purpose.get("requested_by", ""),
         approved_by=purpose.get("approved_by", ""),
+        approved_at=purpose.get("approved_at", ""),
+        approval_key=purpose.get("approval_key", ""),
         owner=purpose.get("owner", ""),
         deadline=purpose.get("deadline") or None,
         operator=campaign.operator,

@@ -26,6 +26,7 @@ from batch_reenroll.cli.options import (
     reports_option,
 )
 from batch_reenroll.cli.run import go_on
+from batch_reenroll.cli.signing import sign_options
 from batch_reenroll.errors import UsageError
 from batch_reenroll.ledger import SqliteLedger, is_locked
 from batch_reenroll.text import rfc3339
@@ -69,6 +70,7 @@ class Outcomes(click.ParamType[frozenset[State]]):
     "cancelled, skipped_excluded.",
 )
 @pacing_options
+@sign_options
 @connection_options
 @ledger_option
 @reports_option
@@ -104,8 +106,9 @@ def taken_back(
     """Move the rows back; return how many. Rows whose store is taken are named."""
     number = ledger.number(campaign_id)
     moves: list[Move] = []
+    taken = ledger.jobs_by_store(number)
     for row in ledger.rows_in(number, only):
-        decision = retried(row)
+        decision = retried(row, taken=taken.get(row.store_id, frozenset()))
         if decision is not None:
             moves.append(decision.move(row, now))
     n_moved = 0
@@ -125,6 +128,7 @@ def taken_back(
     is_flag=True,
     help="Also take back jobs that no orchestrator has begun.",
 )
+@sign_options
 @connection_options
 @ledger_option
 @reports_option

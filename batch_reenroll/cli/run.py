@@ -17,6 +17,7 @@ from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop, exit_code
+from batch_reenroll.cli.approving import authorized, demand_options, demands_from
 from batch_reenroll.cli.carry import Connect, Errand, Outcome, carry, run_async
 from batch_reenroll.cli.connection import required_connection, way_to
 from batch_reenroll.cli.console import Console, table
@@ -42,10 +43,12 @@ from batch_reenroll.cli.plan import (
 from batch_reenroll.cli.planning import Choice, Planner, write_campaign
 from batch_reenroll.cli.question import ask
 from batch_reenroll.cli.reporting import is_unfinished, outcomes, resume_command
+from batch_reenroll.cli.signing import sign_options, signer_of
 from batch_reenroll.cli.source import PlanSource, Source
 from batch_reenroll.cli.streams import ReaderGone
 from batch_reenroll.command import Connection
 from batch_reenroll.errors import PlanRefused, UsageError
+from batch_reenroll.evidence import Signer
 from batch_reenroll.ledger import SqliteLedger
 
 
@@ -62,7 +65,9 @@ from batch_reenroll.ledger import SqliteLedger
 @click.option(
     "--confirm-waves", is_flag=True, help="Stop after each wave; resume opens the next."
 )
+@demand_options
 @pacing_options
+@sign_options
 @connection_options
 @ledger_option
 @reports_option
@@ -74,6 +79,7 @@ def run(manifest: Path, **values: Any) -> int:
     """
     console = console_from(values)
     flags = pacing_from(values)
+    signer, demands = signer_of(values), demands_from(values)
     for name in ("until_window_end", "confirm_waves"):
         if values[name]:
             flags[name] = True
@@ -88,6 +94,7 @@ def run(manifest: Path, **values: Any) -> int:
         )
     else:
         source, connection = manifest_source(manifest, flags, values)
+    source.draft = authorized(source, manifest, demands, signer, console)
     order = Order(
         source=source,
         choice=choice_from(values),
@@ -96,6 +103,7 @@ def run(manifest: Path, **values: Any) -> int:
         dry_run=values["dry_run"],
         ledger_url=values["ledger"],
         reports=values["reports"],
+        signer=signer,
     )
     return run_async(start(order, connection, console))
 
@@ -111,6 +119,7 @@ class Order:
     dry_run: bool
     ledger_url: str
     reports: Path
+    signer: Signer | None = None
 
     @property
     def settings(self) -> RunSettings:
@@ -210,6 +219,7 @@ async def finish(
         reports=order.reports,
         console=console,
         resume=resume_command(campaign.campaign_id, order.ledger_url),
+        signer=order.signer,
     )
     outcome = await carry(errand)
     say_outcome(outcome, console, resume=errand.resume)
@@ -232,8 +242,18 @@ def say_outcome(outcome: Outcome, console: Console, *, resume: str) -> None:
             console.warn(f"stopped early: {campaign.stop_reason}")
         if outcome.report is not None:
             console.info(f"report: {outcome.report / 'report.html'}")
-        if is_unfinished(campaign):
+        if outcome.exit_code == _OVER_BUDGET:
+            # Resumed as it stands, the same budget would stop it again.
+            again = resume.replace(" resume ", " retry ", 1)
+            console.info(
+                f"mend the cause, then: {again} --only failed,rejected,stalled"
+            )
+        elif is_unfinished(campaign):
             console.info(f"go on with: {resume}")
+
+
+#: What a run exits with that its budget stopped (design.md 4).
+_OVER_BUDGET = 6
 
 
 def _say_numbers(outcome: Outcome, console: Console) -> None:
@@ -249,6 +269,7 @@ def _say_numbers(outcome: Outcome, console: Console) -> None:
 @click.command()
 @click.argument("campaign_id", metavar="CAMPAIGN")
 @pacing_options
+@sign_options
 @connection_options
 @ledger_option
 @reports_option
@@ -281,13 +302,14 @@ async def go_on(
         flags: Settings to override.
         connection: Must lead to the campaign's own Command.
         console: Where to say things.
-        values: ``ledger`` and ``reports``.
+        values: ``ledger``, ``reports`` and the signing flags.
         before: Called once the campaign is ours, before anything is done.
         withdraw: Send nothing: only take back the jobs that still wait.
 
     Raises:
         UsageError: There is no such campaign, or it belongs to another Command.
     """
+    signer = signer_of(values)
     with SqliteLedger(ledger_path(values["ledger"]), create=False) as ledger:
         campaign = ledger.campaign(campaign_id)
         if campaign.command_url != connection.base_url:
@@ -306,6 +328,7 @@ async def go_on(
             resume=resume_command(campaign_id, values["ledger"]),
             before=partial(before, ledger) if before else None,
             withdraw=withdraw,
+            signer=signer,
         )
         outcome = await carry(errand)
     say_outcome(outcome, console, resume=errand.resume)

@@ -27,6 +27,7 @@ from batch_reenroll.cli.reporting import (
     resume_command,
     write_report,
 )
+from batch_reenroll.cli.signing import sign_options, signer_of
 from batch_reenroll.errors import UsageError
 from batch_reenroll.ledger import SqliteLedger, is_locked
 from batch_reenroll.text import visible
@@ -141,15 +142,19 @@ def as_text(facts: dict[str, Any], *, ledger_url: str) -> str:
 
 @click.command()
 @click.argument("campaign_id", metavar="CAMPAIGN")
+@sign_options
 @ledger_option
 @reports_option
 @console_options
 def report(campaign_id: str, reports: Path, **values: Any) -> int:
     """Write the report folder of CAMPAIGN again from the ledger."""
     console = console_from(values)
+    signer = signer_of(values)
     with SqliteLedger(ledger_path(values["ledger"]), create=False) as ledger:
         resume = resume_command(campaign_id, values["ledger"])
-        folder = write_report(ledger, campaign_id, reports, resume=resume)
+        folder = write_report(
+            ledger, campaign_id, reports, resume=resume, signer=signer
+        )
         if console.as_json:
             console.json({"report": str(folder)})
         else:

@@ -1,0 +1,62 @@
+"""What bounds a plan, in words: limits, windows, the choice of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.campaign.windows import Window
+from batch_reenroll.cli.planning import Choice
+from batch_reenroll.report.surroundings import duration_text
+
+
+def window_words(window: Window) -> str:
+    """Return the window in words: ``0 22 * * SAT (America/Chicago), 8 h 00 min``."""
+    text = f"{window.cron} ({window.timezone}), {duration_text(window.duration_s)}"
+    if window.cutoff_s:
+        text += f", nothing in the last {duration_text(window.cutoff_s)}"
+    return text
+
+
+def limits_of(settings: RunSettings, choice: Choice) -> Iterator[tuple[str, str]]:
+    """Yield the limits in force: name and text, in reading order."""
+    yield "Pace", f"at most {settings.rate_per_s:g} per second"
+    yield (
+        "In flight",
+        f"at most {settings.max_in_flight} rows, {settings.per_orchestrator} on one "
+        "orchestrator",
+    )
+    budget = f"stops when failures exceed {settings.budget_limit}"
+    if settings.budget.percent:
+        budget += f" of the ended rows, once {settings.budget_min_rows} have ended"
+    yield "Budget", budget
+    yield (
+        "Breaker",
+        f"{settings.breaker_failures} failures in a row stop feeding an orchestrator",
+    )
+    yield "Pick-up timeout", duration_text(settings.pickup_timeout_s)
+    yield "Job timeout", duration_text(settings.job_timeout_s)
+    within = duration_text(settings.verify_timeout_s)
+    proof = f"by the store's inventory, within {within}"
+    yield "Verification", proof if settings.verify else "none"
+    yield from _choices(settings, choice)
+
+
+def _choices(settings: RunSettings, choice: Choice) -> Iterator[tuple[str, str]]:
+    if settings.windows or settings.blackouts:
+        text = "the run stops" if settings.until_window_end else "the run waits"
+        yield "At the end of a window", text
+    if settings.waves and settings.confirm_waves:
+        yield "Between waves", "a person opens the next one"
+    if choice.limit is not None:
+        yield "Rows", f"at most {choice.limit} (--limit)"
+    if choice.only_wave is not None:
+        yield "Only wave", choice.only_wave
+    if choice.strict:
+        yield "Strict", "the plan is refused when any row cannot run"
+    if choice.accept_late:
+        yield "Late", "a missed deadline does not refuse the plan"
+    if choice.ignore:
+        yield "Ignored", ", ".join(sorted(choice.ignore))
+    if choice.younger_than is not None:
+        yield "Left as rotated", f"issued within {choice.younger_than.days} days"
