@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from batch_reenroll.campaign.ends import Ends, Place
 from batch_reenroll.campaign.looks import Looks
 from batch_reenroll.campaign.nouns import (
     JobRecord,
@@ -28,8 +29,6 @@ from batch_reenroll.campaign.rows import Fence, Row
 _FINAL = frozenset({JobStatus.COMPLETED, JobStatus.ACKNOWLEDGED})
 _KIND = "reenrollment"
 _TAIL = re.compile(r"[\w.-]*\Z")
-
-Place = tuple[str, str]
 
 
 def is_final(record: JobRecord) -> bool:
@@ -100,8 +99,7 @@ class JobBoard:
     _by_tail: dict[str, set[str]] = field(default_factory=dict)
     _by_place: dict[Place, set[str]] = field(default_factory=dict)
     _watched: dict[Place, int] = field(default_factory=dict)
-    _ends: dict[Place, tuple[float, str]] = field(default_factory=dict)
-    _claimed: dict[str, float] = field(default_factory=dict)
+    _ends: Ends = field(default_factory=Ends)
     _gone: set[str] = field(default_factory=set)
 
     def watch(self, row: Row) -> None:
@@ -152,8 +150,8 @@ class JobBoard:
         Args:
             records: Rows of one or several pages.
             at_s: When the look began, monotonic seconds.
-            server_time: Command's clock as it answered, to tell how long ago a job
-                ended; without it, ends are not remembered.
+            server_time: Command's clock as it answered, to tell what ended long ago;
+                without it, ends are not remembered.
         """
         newest_first = sorted(records, key=lambda r: r.history_id, reverse=True)
         for record in newest_first:
@@ -238,32 +236,23 @@ class JobBoard:
         )
 
     def stranger_ended_s(self, row: Row) -> float | None:
-        """Return when somebody else's job of the row's store ended, or None.
+        """Return when somebody else's job of the row's store had ended, or None.
 
-        Monotonic seconds, by Command's own clock. Jobs that were :meth:`claim`-ed as
-        ours do not count, and ends are forgotten with :meth:`forget_ends`.
+        Monotonic seconds of the look that first showed it. Jobs that were
+        :meth:`claim`-ed as ours do not count, and ends are forgotten with
+        :meth:`forget_ends`.
         """
-        end = self._ends.get(place_of(row.client_machine, row.store_path))
-        return end[0] if end else None
+        return self._ends.latest_s(place_of(row.client_machine, row.store_path))
 
     def claim(self, row: Row) -> None:
         """Say that the row's job is ours: its end is no stranger's."""
-        if row.job_id is None:
-            return
-        self._claimed[row.job_id] = self.look_began_s or 0.0
-        place = place_of(row.client_machine, row.store_path)
-        if self._ends.get(place, (0.0, ""))[1] == row.job_id:
-            del self._ends[place]
+        if row.job_id is not None:
+            place = place_of(row.client_machine, row.store_path)
+            self._ends.claim(place, row.job_id, at_s=self.look_began_s or 0.0)
 
     def forget_ends(self, before_s: float) -> None:
         """Forget ends of jobs before a moment: inventories have followed by then."""
-        old = [place for place, end in self._ends.items() if end[0] < before_s]
-        for place in old:
-            del self._ends[place]
-        # An end read again after this is as old as its job and forgotten at once.
-        done = [job_id for job_id, at_s in self._claimed.items() if at_s < before_s]
-        for job_id in done:
-            del self._claimed[job_id]
+        self._ends.forget(before_s)
 
     def _note_end(
         self,
@@ -272,16 +261,13 @@ class JobBoard:
         at_s: float,
         server_time: datetime | None,
     ) -> None:
-        ended, known = record.ended_at, self._ends.get(place)
+        ended = record.ended_at
         if ended is None or server_time is None or not is_final(record):
             return
         # A job that failed changes no inventory.
-        if record.job_id in self._claimed or record.result is JobResult.FAILURE:
-            return
-        if known is None or known[1] != record.job_id:
-            ended_s = at_s - max(0.0, (server_time - ended).total_seconds())
-            if known is None or ended_s > known[0]:
-                self._ends[place] = ended_s, record.job_id
+        if record.result is not JobResult.FAILURE:
+            age_s = (server_time - ended).total_seconds()
+            self._ends.note(place, record.job_id, seen_s=at_s, age_s=age_s)
 
     def fence_for(self, row: Row) -> Fence:
         """Return the fence for an attempt of ``row`` that is about to be made."""

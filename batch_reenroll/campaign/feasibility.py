@@ -21,46 +21,20 @@ the limits, so that two predictions differ by what was changed and not by luck.
 from __future__ import annotations
 
 import math
-import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from batch_reenroll.campaign.durations import (
-    Estimates,
-    JobSample,
-    duration_estimates,
-    heartbeat_estimates,
-)
-from batch_reenroll.campaign.flow import Quotas, Work, finishes, open_after
+from batch_reenroll.campaign.flow import Work, finishes
 from batch_reenroll.campaign.forecast import (
     Forecast,
     OrchestratorForecast,
     Question,
     Queue,
 )
-from batch_reenroll.campaign.pipeline import Floats, row_s
+from batch_reenroll.campaign.luck import History, Luck
+from batch_reenroll.campaign.openings import Quotas, open_after
+from batch_reenroll.campaign.pipeline import MODEL_ERROR, Floats, row_s
 from batch_reenroll.campaign.quota import DAY_S
-
-#: Ends the name of the second half of a split queue; it draws the same luck.
-HALF = "\0half"
-
-#: A queue's mean duration is never drawn below this share of what is expected.
-_LEAST_LUCK = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What this Command's past says. Made once, asked for many predictions."""
-
-    durations: Estimates
-    heartbeats: Estimates
-
-    @classmethod
-    def of(cls, samples: Sequence[JobSample]) -> History:
-        """Return what ``samples`` say; none leave the priors."""
-        return cls(duration_estimates(samples), heartbeat_estimates(samples))
 
 
 def predict(question: Question, history: History) -> Forecast:
@@ -72,54 +46,10 @@ def predict(question: Question, history: History) -> Forecast:
     return _Prediction(question, history).forecast()
 
 
-@dataclass(slots=True)
-class _Drawn:
-    """What the trials draw: T values for each name, always the same for a name."""
-
-    question: Question
-    history: History
-    _normals: dict[str, Floats] = field(default_factory=dict)
-    _heartbeats: dict[str, Floats] = field(default_factory=dict)
-
-    def normal(self, *names: str) -> Floats:
-        name = "\1".join(part.removesuffix(HALF) for part in names)
-        found = self._normals.get(name)
-        if found is None:
-            key = [self.question.seed, zlib.crc32(name.encode())]
-            draws = np.random.default_rng(key).standard_normal(self.question.trials)
-            found = self._normals[name] = draws
-        return found
-
-    def uniform(self, name: str) -> Floats:
-        key = [self.question.seed, zlib.crc32(f"phase\1{name}".encode())]
-        return np.random.default_rng(key).random(self.question.trials)
-
-    def heartbeat_s(self, orchestrator: str) -> Floats:
-        found = self._heartbeats.get(orchestrator)
-        if found is None:
-            known = self.history.heartbeats.of(orchestrator.removesuffix(HALF), "")
-            log = known.mean + known.own * self.normal("heartbeat", orchestrator)
-            log = log + known.shared * self.normal("heartbeat")
-            found = self._heartbeats[orchestrator] = np.exp(log)
-        return found
-
-    def job_s(self, queue: Queue) -> Floats:
-        """Return the mean duration of the queue's jobs, (T)."""
-        name = queue.orchestrator.removesuffix(HALF)
-        known = self.history.durations.of(name, queue.job_type)
-        log = known.mean + known.own * self.normal("job", name, queue.job_type)
-        log = log + known.shared * self.normal("job", queue.job_type)
-        variation = math.sqrt(math.expm1(known.within**2))
-        luck = self.normal("luck", name, queue.job_type, str(queue.stage))
-        luck = np.maximum(_LEAST_LUCK, 1 + variation * luck / math.sqrt(queue.rows))
-        mean = np.exp(log + known.within**2 / 2)
-        return np.asarray(mean * luck * (1 + self.question.retry_share))
-
-
 class _Prediction:
     def __init__(self, question: Question, history: History) -> None:
         self._question, self._history = question, history
-        self._drawn = _Drawn(question, history)
+        self._drawn = Luck(question, history)
         self._queues = sorted(question.queues, key=_order)
         names = sorted({queue.authority for queue in self._queues})
         self._authorities = {name: n for n, name in enumerate(names)}
@@ -129,16 +59,25 @@ class _Prediction:
         )
         limits = question.limits
         doubt_s = question.lost_share * (limits.settle_s + limits.look_s)
-        self._row_s, self._alone_s = (
-            doubt_s / places
-            + row_s(
-                self._job_s,
-                self._heartbeat_s,
-                places=places,
-                look_s=limits.look_s,
-                settle_s=limits.settle_s,
+        error = np.exp(
+            MODEL_ERROR
+            * np.column_stack(
+                [self._drawn.normal("model", q.orchestrator) for q in self._queues]
             )
+        )
+        self._row_s, self._alone_s = (
+            np.maximum(self._job_s, error * self._pipeline_s(places)) + doubt_s / places
             for places in (limits.per_orchestrator, 1)
+        )
+
+    def _pipeline_s(self, places: int) -> Floats:
+        limits = self._question.limits
+        return row_s(
+            self._job_s,
+            self._heartbeat_s,
+            places=places,
+            look_s=limits.look_s,
+            settle_s=limits.settle_s,
         )
 
     def forecast(self) -> Forecast:

@@ -144,6 +144,13 @@ class Pace:
         if gate is not None:
             gate.give_back(send_s)
 
+    def after_another(self, now_s: float) -> None:
+        """Leave room for what an earlier process of the campaign may just have sent.
+
+        With that, the limit holds in windows of time that more than one process saw.
+        """
+        self._limiter.hold_until(now_s + 1.0 / self._ceiling)
+
     def is_held(self, now_s: float) -> bool:
         """Return whether Command asked for silence; a permit must be taken anew."""
         return now_s < self._held_until_s

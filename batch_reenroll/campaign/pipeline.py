@@ -30,6 +30,10 @@ Floats: TypeAlias = NDArray[np.float64]
 #: Places beyond which the queue's mean value analysis has long settled.
 _MOST_PLACES = 64
 
+#: Standard deviation of the log of what these bounds are off by; predictions draw it.
+#: The 2.4 % above, and as much again for what no model has.
+MODEL_ERROR = 0.05
+
 #: What a submission takes (keyfactor-command.md 7: 0.16 to 0.34 s).
 ANSWER_S = 0.3
 

@@ -72,10 +72,23 @@ class Enrollment:
     Attributes:
         authorities: As requests name them, ``hostname\logical name``; None = not known.
         templates: None = not known.
+        authorities_unread, templates_unread: Why they are not known, in words; "" where
+            they are, or nobody asked.
     """
 
     authorities: tuple[str, ...] | None = None
     templates: tuple[Template, ...] | None = None
+    authorities_unread: str = ""
+    templates_unread: str = ""
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What could not be looked at, and why; a sentence each."""
+        said = (
+            ("CAs", self.authorities_unread),
+            ("templates", self.templates_unread),
+        )
+        return tuple(f"{what} not checked: {why}" for what, why in said if why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from batch_reenroll.campaign.lifecycle import RETRIES, State
 from batch_reenroll.campaign.nouns import JobResult
 from batch_reenroll.campaign.reasons import Reason
@@ -13,11 +16,16 @@ _OF_THE_JOB = ("job_id", "job_history_id", "job_result", "fence")
 _OF_THE_END = ("http_status", "submitted_at", "picked_up_at", "finished_at")
 
 
-def retried(row: Row) -> Decision | None:
+def retried(row: Row, *, taken: frozenset[str] = frozenset()) -> Decision | None:
     """Return the move that takes an ended row back, or None where none does.
 
     A row whose job may still be with Command goes to ``in_doubt`` with its fence and
     job id: there its job is looked for, adopted if it ran, withdrawn if it waits.
+
+    Args:
+        row: Which.
+        taken: Jobs of its store that rows of the campaign took for theirs. A row of
+            another alias may have run since; its job is not this row's.
     """
     if row.state not in RETRIES:
         return None
@@ -27,12 +35,16 @@ def retried(row: Row) -> Decision | None:
         look_first = False
     target = State.IN_DOUBT if look_first else State.PENDING
     cleared = _OF_THE_END if look_first else _OF_THE_JOB + _OF_THE_END
+    changes: dict[str, Any] = dict.fromkeys(cleared)
+    others = taken - {row.job_id}
+    if look_first and row.fence is not None and others:
+        changes["fence"] = replace(row.fence, jobs=row.fence.jobs | others)
     return Decision(
         target=target,
         reason=Reason.RETRIED,
         message="",
         changes={
-            **dict.fromkeys(cleared),
+            **changes,
             "losses": 0,
             "retries": row.retries + 1,
         },

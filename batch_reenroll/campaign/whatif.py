@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from batch_reenroll.campaign.feasibility import HALF, History, predict
+from batch_reenroll.campaign.feasibility import predict
 from batch_reenroll.campaign.forecast import Advice, Forecast, Question, Queue
+from batch_reenroll.campaign.luck import HALF, History
 from batch_reenroll.campaign.quota import AuthorityLimit
 
 #: Trials of a comparison; common random numbers make few enough.

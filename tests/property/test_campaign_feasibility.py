@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from unit.campaign.predicting import DAY_S, HOUR_S, KIND
 
 from batch_reenroll.campaign.durations import JobSample
-from batch_reenroll.campaign.feasibility import History, predict
+from batch_reenroll.campaign.feasibility import predict
 from batch_reenroll.campaign.forecast import Limits, Question, Queue, Stage
+from batch_reenroll.campaign.luck import History
 from batch_reenroll.campaign.quota import AuthorityLimit
 
 #: Steps of the flow are about a hundredth of the whole.
@@ -101,6 +102,16 @@ def test_the_last_orchestrator_ends_the_campaign(
         queue.rows for queue in asked.queues
     )
     assert max(o.p95 for o in found.orchestrators) <= found.p95 + 1e-6
+
+
+@EXAMPLES
+@given(questions(), histories())
+def test_no_orchestrator_ends_before_its_own_work(
+    asked: Question, history: History
+) -> None:
+    for found in predict(asked, history).orchestrators:
+        # Medians of an even number of trials: the one between two, and the lower one.
+        assert found.p50 - asked.start >= 0.8 * found.rows * found.job_s
 
 
 @EXAMPLES

@@ -55,6 +55,11 @@ ROOMS: Mapping[str, Room] = {
         never=EFFECTS,
         never_calls=EFFECT_CALLS,
     ),
+    "evidence": Room(
+        ours=("campaign.lifecycle", "errors", "text"),
+        never=EFFECTS,
+        never_calls=EFFECT_CALLS,
+    ),
     "report": Room(
         ours=("campaign.fingerprint", "errors", "text"),
         never=EFFECTS,
@@ -78,8 +83,8 @@ ROOMS: Mapping[str, Room] = {
     "sandbox": Room(never=("click", "rich")),
     "cli": Room(
         ours=(
-            *("__version__", "campaign", "command", "errors", "ledger", "manifest"),
-            *("report", "runner", "sandbox", "text"),
+            *("__version__", "campaign", "command", "errors", "evidence", "ledger"),
+            *("manifest", "report", "runner", "sandbox", "text"),
         )
     ),
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from batch_reenroll.campaign.durations import JobSample
-from batch_reenroll.campaign.feasibility import History
 from batch_reenroll.campaign.forecast import Limits, Question, Queue
+from batch_reenroll.campaign.luck import History
 
 KIND = "WinCertReenrollment"
 HOUR_S = 3600.0

@@ -214,27 +214,32 @@ class TestStrangers:
     def ended(job_id: str, ago_s: float, history_id: int = 1) -> JobRecord:
         return tried(history_id, job_id, ended_at=NOON - timedelta(seconds=ago_s))
 
-    def test_an_end_is_dated_by_commands_own_clock(self) -> None:
+    @pytest.mark.parametrize("ago_s", [1800.0, 30.0, -600.0])
+    def test_an_end_is_dated_by_the_look_that_first_showed_it(
+        self, ago_s: float
+    ) -> None:
         board = JobBoard()
-        board.see_history([self.ended("j", 30.0)], 100.0, NOON)
-        assert board.stranger_ended_s(ROW) == 70.0
-
-    def test_an_end_that_lies_ahead_of_commands_clock_is_dated_now(self) -> None:
-        board = JobBoard()
-        board.see_history([self.ended("j", -30.0)], 100.0, NOON)
+        board.see_history([self.ended("j", ago_s)], 100.0, NOON)
         assert board.stranger_ended_s(ROW) == 100.0
+
+    def test_what_ended_long_ago_by_any_clock_is_not_noted(self) -> None:
+        board = JobBoard()
+        board.see_history([self.ended("j", 1801.0)], 100.0, NOON)
+        assert board.stranger_ended_s(ROW) is None
 
     def test_the_latest_of_several_ends_counts(self) -> None:
         board = JobBoard()
-        history = [self.ended("a", 30.0), self.ended("b", 10.0, 2)]
-        board.see_history([*history, history[0]], 100.0, NOON)
-        assert board.stranger_ended_s(ROW) == 90.0
+        board.see_history([self.ended("a", 30.0)], 100.0, NOON)
+        board.see_history(
+            [self.ended("b", 10.0, 2), self.ended("a", 50.0)], 120.0, NOON
+        )
+        assert board.stranger_ended_s(ROW) == 120.0
 
     def test_an_end_read_again_is_not_dated_anew(self) -> None:
         board = JobBoard()
         board.see_history([self.ended("j", 30.0)], 100.0, NOON)
         board.see_history([self.ended("j", 30.0)], 140.0, NOON + timedelta(seconds=41))
-        assert board.stranger_ended_s(ROW) == 70.0
+        assert board.stranger_ended_s(ROW) == 100.0
 
     @pytest.mark.parametrize(
         "record",
@@ -266,7 +271,7 @@ class TestStrangers:
         board = JobBoard()
         board.see_history([self.ended("foreign", 30.0)], 100.0, NOON)
         board.claim(self.OURS)
-        assert board.stranger_ended_s(ROW) == 70.0
+        assert board.stranger_ended_s(ROW) == 100.0
 
     def test_our_own_end_is_no_strangers_when_it_is_read_again(self) -> None:
         board = JobBoard()
@@ -278,10 +283,18 @@ class TestStrangers:
     def test_an_end_is_forgotten_only_when_it_is_older_than_asked(self) -> None:
         board = JobBoard()
         board.see_history([self.ended("j", 30.0)], 100.0, NOON)
-        board.forget_ends(70.0)
-        assert board.stranger_ended_s(ROW) == 70.0
-        board.forget_ends(70.001)
+        board.forget_ends(100.0)
+        assert board.stranger_ended_s(ROW) == 100.0
+        board.forget_ends(100.001)
         assert board.stranger_ended_s(ROW) is None
+
+    def test_an_end_that_was_forgotten_is_none_when_it_is_read_again(self) -> None:
+        board = JobBoard()
+        for at_s in range(0, 10_000, 100):
+            now = NOON + timedelta(seconds=at_s)
+            board.see_history([self.ended("j", 600.0)], float(at_s), now)
+            board.forget_ends(at_s - 120.0)
+            assert (board.stranger_ended_s(ROW) is None) is (at_s > 120)
 
 
 class TestFence:

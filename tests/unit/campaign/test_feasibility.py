@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from unit.campaign.predicting import DAY_S, HOUR_S, certain, question, queue, samples
 
-from batch_reenroll.campaign.feasibility import History, predict
+from batch_reenroll.campaign.feasibility import predict
 from batch_reenroll.campaign.forecast import Limits, Question, Stage
+from batch_reenroll.campaign.luck import History
 from batch_reenroll.campaign.quota import AuthorityLimit
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.whatif import advise, with_advice

@@ -342,3 +342,12 @@ class TestBackoff:
     def test_it_doubles_up_to_the_cap(self, failures: int, full_s: float) -> None:
         shortest = backoff_s(failures, roll=0.0, base_s=1.0, cap_s=30.0)
         assert shortest == full_s / 2
+
+
+@pytest.mark.parametrize("burst", [1, 3])
+def test_a_process_after_another_begins_with_nothing_saved_up(burst: int) -> None:
+    pace = Pace(ceiling_per_s=4.0, burst=burst, now_s=10.0)
+    pace.after_another(10.0)
+    sent_s = [pace.reserve(10.0) for _ in range(4)]
+    assert sent_s[0] == 10.25
+    assert all(n <= 4.0 * (at_s - 10.0) for n, at_s in enumerate(sent_s, 1))

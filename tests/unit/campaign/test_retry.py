@@ -62,3 +62,12 @@ def test_a_new_attempt_forgets_the_old_job_but_not_what_the_store_held() -> None
     assert decision.changes["fence"] is None
     assert "thumbprint_before" not in decision.changes
     assert decision.changes["retries"] == 1
+
+
+def test_jobs_that_other_rows_of_the_store_took_are_not_looked_for() -> None:
+    row = replace(_ROW, state=State.UNKNOWN, fence=Fence(history_id=7))
+    decision = retried(row, taken=frozenset({"job", "of-another-alias"}))
+    assert decision is not None
+    assert decision.changes["fence"] == Fence(
+        history_id=7, jobs=frozenset({"of-another-alias"})
+    )
