@@ -153,6 +153,10 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
     found = planner.forecast(source)
     with contextlib.suppress(ReaderGone):
         show_plan(planner, source, console, found, as_data=True)
+    console.info(
+        "the account may read what a plan needs; whether it may submit shows only when "
+        "it does"
+    )
     if output_file is not None:
         console.info(f"plan written to {output_file}, SHA-256 {planner.digest}")
     planner.refuse_hopeless()

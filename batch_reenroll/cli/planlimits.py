@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.windows import Window
 from batch_reenroll.cli.planning import Choice
-from batch_reenroll.report.surroundings import duration_text
+from batch_reenroll.report.plan_words import lasting
 
 
 def window_words(window: Window) -> str:
-    """Return the window in words: ``0 22 * * SAT (America/Chicago), 8 h 00 min``."""
-    text = f"{window.cron} ({window.timezone}), {duration_text(window.duration_s)}"
+    """Return the window in words: ``0 22 * * SAT (America/Chicago), 8 h``."""
+    text = f"{window.cron} ({window.timezone}), {lasting(window.duration_s)}"
     if window.cutoff_s:
-        text += f", nothing in the last {duration_text(window.cutoff_s)}"
+        text += f", nothing in the last {lasting(window.cutoff_s)}"
     return text
 
 
@@ -34,9 +34,9 @@ def limits_of(settings: RunSettings, choice: Choice) -> Iterator[tuple[str, str]
         "Breaker",
         f"{settings.breaker_failures} failures in a row stop feeding an orchestrator",
     )
-    yield "Pick-up timeout", duration_text(settings.pickup_timeout_s)
-    yield "Job timeout", duration_text(settings.job_timeout_s)
-    within = duration_text(settings.verify_timeout_s)
+    yield "Pick-up timeout", lasting(settings.pickup_timeout_s)
+    yield "Job timeout", lasting(settings.job_timeout_s)
+    within = lasting(settings.verify_timeout_s)
     proof = f"by the store's inventory, within {within}"
     yield "Verification", proof if settings.verify else "none"
     yield from _choices(settings, choice)

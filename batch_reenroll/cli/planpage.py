@@ -125,7 +125,7 @@ def schedule_of(
         last: Moment that should be shown as well, or None.
     """
     until = max(at + _LEAST_WEEKS * _WEEK, last or at)
-    until = min(until, at + _MOST_WEEKS * _WEEK)
+    until = _next_monday(min(until, at + _MOST_WEEKS * _WEEK))
     spans = islice(calendar.open_spans(at, until), _MOST_SPANS)
     blackouts = sorted(settings.blackouts, key=lambda blackout: blackout.start)
     return ScheduleFacts(
@@ -135,6 +135,12 @@ def schedule_of(
         open=tuple(StretchFacts(start=span.start, end=span.end) for span in spans),
         opens_at=calendar.opens_at(at),
     )
+
+
+def _next_monday(moment: datetime) -> datetime:
+    """Return the end of the week that ``moment`` is in: what is shown is known."""
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=7 - midnight.weekday())
 
 
 def moment(posix_s: float) -> datetime | None:

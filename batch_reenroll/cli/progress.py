@@ -115,6 +115,7 @@ def line(facts: Mapping[str, Any]) -> str:
         f"{facts['in_flight']} in flight",
         f"{facts['failed']} failed",
         f"{facts['rows_per_s']:g} rows/s",
+        f"pace {facts['pace_per_s']:g}/s ({facts['pace_cause']})",
     ]
     if facts["eta_s"] is not None:
         parts.append(f"about {duration(facts['eta_s'])} left")

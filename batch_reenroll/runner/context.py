@@ -22,7 +22,12 @@ from batch_reenroll.campaign.budget import Tally
 from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.causes import BreakerRules, Ended
 from batch_reenroll.campaign.lanes import Lanes
-from batch_reenroll.campaign.lifecycle import OUTCOMES, UNRESOLVED, State
+from batch_reenroll.campaign.lifecycle import (
+    OUTCOMES,
+    UNRESOLVED,
+    WITH_COMMAND,
+    State,
+)
 from batch_reenroll.campaign.pace import Pace
 from batch_reenroll.campaign.rows import Decision, Move, Row
 from batch_reenroll.campaign.settings import RunSettings
@@ -140,6 +145,7 @@ class Context:
         tally: Rows ended, all runs of the campaign.
         standing: Rows by state, for the progress display.
         breakers: By orchestrator GUID.
+        at_work: Rows of ours with Command, by orchestrator GUID.
         strangers: Rows that wait for somebody else's job, by number.
         calendar: When rows of the open wave may be submitted.
         wave: The wave that was opened last, or None without waves.
@@ -166,6 +172,7 @@ class Context:
     standing: dict[State, int] = field(default_factory=dict)
     breakers: dict[str, Breaker] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
+    at_work: Counter[str] = field(default_factory=Counter)
     strangers: dict[int, Stranger] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     wave: str | None = None
@@ -235,6 +242,8 @@ class Context:
         move = decision.move(tracked.row, self.clock.now_utc())
         await surely(self.ledger.move(move))
         tracked.row = tracked.row.moved(move)
+        change = (move.target in WITH_COMMAND) - (move.origin in WITH_COMMAND)
+        self.at_work[tracked.row.agent_id] += change
         self._count(move, wave=tracked.row.wave)
         self._settle(tracked, decision)
 
@@ -265,6 +274,7 @@ class Context:
     def enter(self, tracked: Tracked) -> None:
         """Start tracking a row."""
         self.rows[tracked.row.row_no] = tracked
+        self.at_work[tracked.row.agent_id] += tracked.row.state in WITH_COMMAND
         self.board.watch(tracked.row)
 
     def leave(self, tracked: Tracked) -> None:

@@ -12,6 +12,7 @@ from batch_reenroll.campaign.nouns import InventoryCertificate, JobResult
 from batch_reenroll.campaign.proof import proven
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.rows import Decision
+from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop
 from batch_reenroll.errors import CommandError, NotAuthorised
 from batch_reenroll.runner.context import Context, Tracked, happens
@@ -20,6 +21,11 @@ from batch_reenroll.text import visible
 #: Inventory reads at one time: they are the cheapest of reads, but one a row.
 _READS = 16
 
+#: Each look at a store that does not show the proof waits so much longer than the one
+#: before, up to this many poll intervals: an inventory comes with its schedule or with
+#: the next free moment of its orchestrator, not with our asking.
+_LONGER, _LONGEST = 1.5, 6.0
+
 
 @dataclass(slots=True)
 class Verifier:
@@ -27,12 +33,12 @@ class Verifier:
 
     ctx: Context
     _due: list[tuple[float, int]] = field(default_factory=list)
-    _deadline_s: dict[int, float] = field(default_factory=dict)
+    _waits: dict[int, _Wait] = field(default_factory=dict)
 
     def start(self, tracked: Tracked) -> None:
         """Take over a row that has just moved to ``verifying``."""
         row_no, now_s = tracked.row.row_no, self.ctx.clock.monotonic()
-        self._deadline_s[row_no] = now_s + self.ctx.settings.verify_timeout_s
+        self._waits[row_no] = _Wait(since_s=now_s, quiet_since_s=now_s)
         heapq.heappush(self._due, (now_s, row_no))
 
     async def run(self) -> None:
@@ -67,7 +73,7 @@ class Verifier:
                 "the inventory does not show a new certificate",
             )
             return
-        del self._deadline_s[row_no]
+        del self._waits[row_no]
         await self.ctx.advance(tracked, self._proven(found))
 
     def _proven(self, found: InventoryCertificate) -> Decision:
@@ -82,14 +88,18 @@ class Verifier:
     async def _not_yet(self, tracked: Tracked, reason: Reason, message: str) -> None:
         """Look again later, or end the row unproven at its deadline."""
         row_no, now_s = tracked.row.row_no, self.ctx.clock.monotonic()
-        deadline_s = self._deadline_s[row_no]
+        wait, settings = self._waits[row_no], self.ctx.settings
+        if self.ctx.at_work[tracked.row.agent_id]:
+            wait.quiet_since_s = now_s
+        deadline_s = wait.deadline_s(settings)
         if now_s < deadline_s:
-            again_s = min(deadline_s, now_s + self.ctx.settings.poll_interval_s)
-            heapq.heappush(self._due, (again_s, row_no))
+            again_s = now_s + settings.poll_interval_s * wait.factor
+            wait.factor = min(_LONGEST, wait.factor * _LONGER)
+            heapq.heappush(self._due, (min(deadline_s, again_s), row_no))
             self.ctx.notify()
             return
-        del self._deadline_s[row_no]
-        waited = f"{message} after {self.ctx.settings.verify_timeout_s:g} s"
+        del self._waits[row_no]
+        waited = f"{message} after {now_s - wait.since_s:.0f} s"
         if tracked.row.job_result == JobResult.SUCCESS:
             decision = Decision(target=State.SUCCEEDED, reason=reason, message=waited)
         else:
@@ -97,3 +107,25 @@ class Verifier:
                 target=State.UNKNOWN, reason=Reason.JOB_RESULT_UNKNOWN, message=waited
             )
         await self.ctx.advance(tracked, decision)
+
+
+@dataclass(slots=True)
+class _Wait:
+    """How long a row has waited for its proof, in monotonic seconds.
+
+    Attributes:
+        since_s: Since when.
+        quiet_since_s: Since when its orchestrator has had no other job of ours: it
+            runs jobs one after another, and inventories after reenrollments
+            (keyfactor-command.md 10), so until then none can be expected.
+        factor: Poll intervals until the next look.
+    """
+
+    since_s: float
+    quiet_since_s: float
+    factor: float = 1.0
+
+    def deadline_s(self, settings: RunSettings) -> float:
+        """Return when the wait ends: at the latest a job timeout later than asked."""
+        latest_s = self.since_s + settings.job_timeout_s
+        return min(self.quiet_since_s, latest_s) + settings.verify_timeout_s

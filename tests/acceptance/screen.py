@@ -87,7 +87,11 @@ class Screen:
     def code(self) -> int:
         """Wait for the end; return the exit code."""
         with self.process:
-            code = self.process.wait(DEADLINE_S)
+            try:
+                code = self.process.wait(DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise AssertionError(f"it goes on and on:\n{self.text}") from None
             self._reader.join(DEADLINE_S)
             os.close(self._ours)
         assert "Traceback" not in self.text, self.text

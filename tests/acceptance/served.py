@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from acceptance.terminal import Terminal, until
+from acceptance.terminal import Terminal, finished, until
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -29,6 +31,9 @@ from batch_reenroll.sandbox.storetypes import StoreFormat
 PASSWORD = "Xq7-plainly-secret-9Zt"
 
 Row = dict[str, str]
+
+#: One rule of a fault file, see ``batch_reenroll/sandbox/faultfile.py``.
+Fault = dict[str, Any]
 
 #: Times fit for a Command whose orchestrators ask for work three times a second.
 QUICK = (
@@ -125,6 +130,27 @@ class Served:
         """Fail unless every store was given exactly one job: none twice, none lost."""
         assert self.jobs(rows) == Counter(row["KeystoreId"] for row in rows)
 
+    def posted(self) -> int:
+        """Return how many POSTs have come: cheap enough to ask all the time."""
+        log = (self.directory / "sandbox.log.jsonl").read_bytes()
+        return log.count(b'"method":"POST"')
+
+    def most_open_at_once(self, rows: Iterable[Row]) -> int:
+        """Return the most jobs that one store ever had that had not ended."""
+        wanted = {row["KeystoreId"] for row in rows}
+        open_now: dict[str, set[str]] = {store_id: set() for store_id in wanted}
+        most = 0
+        for entry in self.events():
+            store_id = entry.get("store_id")
+            if store_id in wanted and entry["job_type"].endswith("Reenrollment"):
+                jobs = open_now[store_id]
+                if entry["event"] == "job_created":
+                    jobs.add(entry["job_id"])
+                elif entry["event"] in ("job_ended", "job_unscheduled"):
+                    jobs.discard(entry["job_id"])
+                most = max(most, len(jobs))
+        return most
+
     # -- the disk ------------------------------------------------------------------
 
     def form(self, store_id: str) -> StoreFormat:
@@ -194,6 +220,28 @@ def serve(
         fleet=draw_fleet(plan),
         env={**exports, "KEYFACTOR_PASSWORD": PASSWORD},
     )
+
+
+@contextmanager
+def serving(
+    folder: Path,
+    plan: FleetPlan,
+    *,
+    requests: Sequence[Fault] = (),
+    jobs: Sequence[Fault] = (),
+    heartbeat_s: float = 0.3,
+) -> Iterator[Served]:
+    """Serve a Command of one's own, whose requests and jobs meet faults."""
+    folder.mkdir()
+    script = folder / "faults.json"
+    script.write_text(json.dumps({"requests": list(requests), "jobs": list(jobs)}))
+    flags = (f"--faults={script}",)
+    served = serve(folder, plan, heartbeat_s=heartbeat_s, flags=flags)
+    try:
+        yield served
+    finally:
+        served.process.send_signal(signal.SIGTERM)
+        finished(served.process)
 
 
 def _exports(said: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -98,7 +99,7 @@ class Terminal:
         return subprocess.Popen(
             [PROGRAM, *map(str, words)],
             cwd=self.folder,
-            env=self._environment(env or {}),
+            env=self.environment(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=output or subprocess.PIPE,
             stderr=output or subprocess.PIPE,
@@ -106,13 +107,23 @@ class Terminal:
             preexec_fn=before,
         )
 
-    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables a command starts with; ``more`` besides its own."""
         # Nothing of the tester's own profile or proxies may reach the program.
         kept = {
             name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ
         }
         home = {"HOME": str(self.folder), "PYTHONUTF8": "1"}
         return {**kept, **home, **self.env, **more}
+
+
+def no_file_beyond(n_bytes: int) -> Callable[[], None]:
+    """Return what makes every write beyond ``n_bytes`` of a file fail."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+    return limit
 
 
 def finished(process: subprocess.Popen[str], *, deadline_s: float = DEADLINE_S) -> Done:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from acceptance.paper import Report, report_of, write_manifest
 from acceptance.served import QUICK, Row, Served, thumbprint
-from acceptance.terminal import Done, Terminal
+from acceptance.terminal import Done, Terminal, finished
 
 from batch_reenroll.sandbox.storetypes import StoreFormat
 
@@ -186,3 +186,23 @@ def test_a_store_that_was_rotated_since_is_left_alone(
     report = report_of(done.err, terminal.folder)
     assert report.outcomes == {"skipped_already_rotated": 1}
     assert not command.jobs([row])
+
+
+def test_runs_begun_in_the_same_second_are_campaigns_of_their_own(
+    terminal: Terminal, command: Served
+) -> None:
+    manifests = [
+        write_manifest(terminal.folder / f"{name}.csv", [row])
+        for name, row in zip("ab", command.rows(2), strict=True)
+    ]
+    document = "version: 1\ncampaign: {{name: Q4 rotation}}\nrows_from: {}\n"
+    processes = []
+    for manifest in manifests:
+        path = manifest.with_suffix(".yaml")
+        path.write_text(document.format(manifest.name))
+        processes.append(terminal.start("run", path, "--yes", *QUICK))
+    for process in processes:
+        finished(process).expect(0)
+    names = sorted(path.name for path in (terminal.folder / "reports").iterdir())
+    assert len(names) == 2
+    assert all(name.startswith("q4-rotation-2") for name in names)

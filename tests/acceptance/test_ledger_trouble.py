@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import resource
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from acceptance.paper import Report, report_of, write_manifest
+from acceptance.paper import Report, write_manifest
 from acceptance.served import QUICK, Served
-from acceptance.terminal import Done, Terminal
+from acceptance.terminal import Terminal, no_file_beyond
 
 
 def newer(path: Path) -> None:
@@ -102,40 +101,6 @@ def test_a_read_only_ledger_exits_2_and_sends_nothing(
     done = terminal.run("run", "m.csv", "--yes").expect(2)
     assert "hint: " in done.err
     assert command.posts() == before
-
-
-def no_file_beyond(n_bytes: int) -> Callable[[], None]:
-    """Return what makes every write beyond ``n_bytes`` of a file fail."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
-
-    return limit
-
-
-def assert_whole_after(
-    full: Done, terminal: Terminal, command: Served, rows: list[dict[str, str]]
-) -> None:
-    """Fail unless the error was clear, and resume ends well once there is room."""
-    full.expect(2)
-    assert "the ledger batch-reenroll.db refused a write" in full.err
-    assert "hint: free space" in full.err
-    done = terminal.run("resume", "c", *QUICK).expect(0)
-    report = report_of(done.err, terminal.folder)
-    report.assert_accounts_for(rows)
-    command.assert_one_job_each(rows)
-
-
-@pytest.mark.parametrize("kib", [200, 360])
-def test_a_disk_that_fills_up_stops_the_run_and_resume_finishes(
-    terminal: Terminal, command: Served, kib: int
-) -> None:
-    rows = command.rows(24)
-    write_manifest(terminal.folder / "m.csv", rows)
-    words = ("run", "m.csv", "--yes", "--campaign=c", *QUICK, "--rate=30")
-    full = terminal.run(*words, before=no_file_beyond(kib * 1024))
-    assert sum(command.jobs(rows).values()) > 0
-    assert_whole_after(full, terminal, command, rows)
 
 
 def test_a_disk_that_is_full_at_the_start_sends_nothing(

@@ -88,5 +88,5 @@ def test_ctrl_c_on_a_terminal_stops_the_campaign_in_order(
     screen.type(CTRL_C)
     assert screen.code() == 130
     assert "go on with: batch-reenroll resume c" in screen.text
-    assert terminal.run("resume", "c", *QUICK).expect(0)
+    terminal.run("resume", "c", *QUICK).expect(0)
     command.assert_one_job_each(rows)

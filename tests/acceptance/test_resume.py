@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import re
 import shlex
 import signal
-import sqlite3
 import subprocess
-import time
-from contextlib import closing
-from functools import partial
-from pathlib import Path
 
 import pytest
 from acceptance.paper import Report, report_of, write_manifest
@@ -20,26 +14,6 @@ from acceptance.terminal import Done, Terminal, finished, signalled, until
 
 #: Slow enough that a campaign of 60 rows outlives several kills.
 SLOW = ("--poll-interval=0.3", "--rate=25", "--per-orchestrator=3", "--settle-time=1")
-
-KILLS = 6
-
-
-def journal_length(ledger: Path) -> int:
-    """Return how many journal lines are committed; 0 where there is no ledger yet."""
-    if not ledger.exists():
-        return 0
-    try:
-        # Not as a writer: what the killed process left is for the program to mend.
-        with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
-            (n,) = db.execute("SELECT count(*) FROM journal").fetchone()
-    except sqlite3.OperationalError:
-        return 0
-    return int(n)
-
-
-def has_lines(ledger: Path, n: int) -> bool:
-    """Return whether the journal has come to ``n`` lines."""
-    return journal_length(ledger) >= n
 
 
 def begun(
@@ -69,30 +43,6 @@ def assert_whole(
     return report
 
 
-def test_kill_9_at_random_moments_submits_no_store_twice(
-    terminal: Terminal, command: Served
-) -> None:
-    rng = random.Random(20261123)
-    rows = command.rows(60)
-    manifest = write_manifest(terminal.folder / "m.csv", rows)
-    ledger = terminal.folder / "batch-reenroll.db"
-    words: tuple[str | Path, ...] = ("run", manifest, "--yes", "--campaign=c", *SLOW)
-    moments: list[int] = []
-    for _ in range(KILLS):
-        process = terminal.start(*words)
-        # At least one more line than the last process left: this one has begun.
-        wanted = max([1, *moments]) + rng.randint(1, 45)
-        until(partial(has_lines, ledger, wanted), process=process)
-        # Not on the edge of a commit: anywhere within a tenth of a second behind it.
-        time.sleep(rng.uniform(0, 0.1))
-        assert signalled(process, signal.SIGKILL).code == -signal.SIGKILL
-        moments.append(journal_length(ledger))
-        words = ("resume", "c", *SLOW)
-    report = assert_whole(gone_on(terminal), terminal, command, rows)
-    starts = report.text("events.jsonl").count('"event":"run_started"')
-    assert starts == KILLS + 1, f"killed at {moments} journal lines"
-
-
 def test_sigint_stops_in_order_with_130_and_resume_finishes(
     terminal: Terminal, command: Served
 ) -> None:
@@ -116,6 +66,19 @@ def test_sigterm_stops_in_order_with_143_and_resume_finishes(
     done = signalled(begun(terminal, command, rows), signal.SIGTERM).expect(143)
     report_of(done.err, terminal.folder).assert_accounts_for(rows)
     assert_whole(gone_on(terminal), terminal, command, rows)
+
+
+def test_a_stop_does_not_wait_for_rows_whose_turn_has_not_come(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(6)
+    manifest = write_manifest(terminal.folder / "m.csv", rows)
+    # The second row's turn is ten seconds away and more.
+    words = ("run", manifest, "--yes", "--campaign=c", *QUICK, "--rate=0.1")
+    process = terminal.start(*words)
+    until(lambda: len(command.jobs(rows)) >= 1, process=process)
+    process.send_signal(signal.SIGINT)
+    finished(process, deadline_s=8).expect(130)
 
 
 def test_after_a_stop_nothing_more_is_submitted(

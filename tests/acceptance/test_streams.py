@@ -107,12 +107,11 @@ def test_a_reader_that_has_gone_does_not_hide_how_the_campaign_ended(
     assert "report: " in finished(process).expect(5).err
 
 
-@pytest.mark.parametrize("words", [("--help",), ("status",)])
+@pytest.mark.parametrize("words", [("--help",), ("validate", "m.csv")])
 def test_a_reader_that_has_gone_is_no_error(
-    terminal: Terminal, command: Served, words: tuple[str, ...]
+    terminal: Terminal, rows: list[Row], words: tuple[str, ...]
 ) -> None:
-    manifest = write_manifest(terminal.folder / "m.csv", command.rows(1))
-    terminal.run("run", manifest, "--yes", *QUICK).expect(0)
+    write_manifest(terminal.folder / "m.csv", rows)
     process = terminal.start(*words)
     assert process.stdout is not None
     process.stdout.close()
@@ -164,23 +163,3 @@ def test_a_terminal_that_goes_away_does_not_end_a_campaign_that_outlives_it(
     assert screen.process.wait(60) == 0
     Report(folder=terminal.folder / "reports" / "c").assert_accounts_for(rows)
     command.assert_one_job_each(rows)
-
-
-def test_runs_begun_in_the_same_second_are_campaigns_of_their_own(
-    terminal: Terminal, command: Served
-) -> None:
-    manifests = [
-        write_manifest(terminal.folder / f"{name}.csv", [row])
-        for name, row in zip("ab", command.rows(2), strict=True)
-    ]
-    document = "version: 1\ncampaign: {{name: Q4 rotation}}\nrows_from: {}\n"
-    processes = []
-    for manifest in manifests:
-        path = manifest.with_suffix(".yaml")
-        path.write_text(document.format(manifest.name))
-        processes.append(terminal.start("run", path, "--yes", *QUICK))
-    for process in processes:
-        finished(process).expect(0)
-    names = sorted(path.name for path in (terminal.folder / "reports").iterdir())
-    assert len(names) == 2
-    assert all(name.startswith("q4-rotation-2") for name in names)

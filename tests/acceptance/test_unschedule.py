@@ -89,8 +89,10 @@ def test_a_job_that_has_begun_is_left_to_run(
     manifest = write_manifest(terminal.folder / "m.csv", rows)
     process = terminal.start("run", manifest, "--yes", "--campaign=c", *QUICK)
     until(
-        lambda: all("job_ended" in _events(command, row) for row in healthy)
-        and len(command.jobs(silent)) == 1,
+        lambda: (
+            all("job_ended" in _events(command, row) for row in healthy)
+            and len(command.jobs(silent)) == 1
+        ),
         process=process,
     )
     terminal.run("stop", "c", "--unschedule").expect(0)

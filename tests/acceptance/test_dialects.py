@@ -1,0 +1,483 @@
+r"""Whole campaigns against every version of Command, with every way of signing in.
+
+Each is carried out by an account that holds exactly the rights a campaign needs: what
+happens when it lacks one of them stands in ``test_rights``.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acceptance.accounts import (
+    BOX,
+    IIS,
+    NEEDED,
+    STORE_TYPES,
+    Site,
+    account,
+    password_of,
+    site,
+)
+from acceptance.gate import Gate
+from acceptance.paper import Report, report_of, write_manifest
+from acceptance.served import Row, thumbprint
+from acceptance.terminal import Done, Terminal, finished, until
+from cryptography.x509.oid import NameOID
+from integration.command.certs import make_authority
+
+#: Times fit for orchestrators that ask for work ten times a second.
+_QUICK = (
+    *("--poll-interval=0.1", "--rate=100", "--per-orchestrator=8"),
+    *("--settle-time=0.3", "--verify-timeout=20"),
+)
+#: Nothing ends before the settle time, so a campaign with this one outlives a token.
+_OUTLIVING = "--settle-time=2.3"
+_TOKEN_S = 2
+#: For tokens that are not to end by themselves.
+_LONG_S = 3600
+
+_COUNTS = dict.fromkeys(STORE_TYPES, 1) | {"PEM": 2, IIS: 2}
+
+_SECRET = "Client-Secret/4 everyone"
+_SUBMISSION = "/KeyfactorAPI/CertificateStores/Reenrollment"
+_AUDIENCE = "https://command.example.com/api"
+
+
+class Way(StrEnum):
+    """How an account signs in."""
+
+    DOWN_LEVEL = r"basic DOMAIN\user"
+    PRINCIPAL = "basic user@domain"
+    CLIENT = "client credentials"
+    TOKEN = "ready access token"
+    CERTIFICATE = "client certificate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    r"""One account about to sign in.
+
+    Attributes:
+        by: The account as Command knows it, ``DOMAIN\user``.
+        env: What it sets for the program.
+        secrets: What must not be seen anywhere.
+        gate: What stands before Command, or None.
+    """
+
+    by: str
+    env: Mapping[str, str]
+    secrets: frozenset[str]
+    gate: Gate | None = None
+
+
+def _accounts(dialect: str) -> list[dict[str, Any]]:
+    def exact(user: str, **more: Any) -> dict[str, Any]:
+        return account(user, NEEDED, dialect, **more)
+
+    oauth: dict[str, Any] = {
+        "password": None,
+        "client_secret": _SECRET,
+        "audience": _AUDIENCE,
+    }
+    return [
+        exact("level"),
+        exact("principal", domain="corp.example.com"),
+        exact("client", client_id="client-id", **oauth, scopes=["command", "more"]),
+        exact("bearer", client_id="bearer-id", **oauth),
+        exact("holder"),
+    ]
+
+
+@contextmanager
+def _down_level(place: Site, _: Path) -> Iterator[SignIn]:
+    yield SignIn(
+        by=r"EXAMPLE\level",
+        env=place.as_user("level"),
+        secrets=_basic(r"EXAMPLE\level", password_of("level")),
+    )
+
+
+@contextmanager
+def _principal(place: Site, _: Path) -> Iterator[SignIn]:
+    name, password = "principal@corp.example.com", password_of("principal")
+    known = r"corp.example.com\principal"
+    yield SignIn(
+        by=known,
+        env={
+            **place.where,
+            "KEYFACTOR_USERNAME": name,
+            "KEYFACTOR_PASSWORD": password,
+        },
+        secrets=_basic(name, password) | _basic(known, password),
+    )
+
+
+@contextmanager
+def _client(place: Site, _: Path) -> Iterator[SignIn]:
+    yield SignIn(
+        by=r"EXAMPLE\client",
+        env={
+            **place.where,
+            "KEYFACTOR_AUTH_CLIENT_ID": "client-id",
+            "KEYFACTOR_AUTH_CLIENT_SECRET": _SECRET,
+            "KEYFACTOR_AUTH_TOKEN_URL": f"{place.url}/oauth2/token",
+            "KEYFACTOR_AUTH_SCOPES": "command,more",
+            "KEYFACTOR_AUTH_AUDIENCE": _AUDIENCE,
+        },
+        secrets=_basic("client-id", _SECRET),
+    )
+
+
+@contextmanager
+def _token(place: Site, _: Path) -> Iterator[SignIn]:
+    place.tokens_hold(_LONG_S)
+    token = place.token("bearer-id", _SECRET, audience=_AUDIENCE)
+    place.tokens_hold(_TOKEN_S)
+    yield SignIn(
+        by=r"EXAMPLE\bearer",
+        env={**place.where, "KEYFACTOR_AUTH_ACCESS_TOKEN": token},
+        secrets=frozenset({token, _SECRET}),
+    )
+
+
+@contextmanager
+def _certificate(place: Site, folder: Path) -> Iterator[SignIn]:
+    authority = make_authority(folder)
+    tls = authority.server_context("127.0.0.1")
+    tls.load_verify_locations(authority.ca_path)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    password = password_of("holder")
+    opening = "opens-the-PKCS12-file-8"
+    pair = base64.b64encode(rf"EXAMPLE\holder:{password}".encode()).decode()
+    accounts = {"robot": f"Basic {pair}"}
+    with Gate(tls=tls, behind=place.url, accounts=accounts) as gate:
+        profile = {
+            "host": f"https://127.0.0.1:{gate.port}",
+            "ca_cert_path": str(authority.ca_path),
+            "client_cert_path": str(authority.issue_pkcs12("robot", opening)),
+        }
+        config = folder / "profiles.json"
+        config.write_text(json.dumps({"servers": {"default": profile}}))
+        yield SignIn(
+            by=r"EXAMPLE\holder",
+            env={
+                "KEYFACTOR_AUTH_CONFIG_FILE": str(config),
+                "BATCH_REENROLL_CLIENT_CERT_PASSWORD": opening,
+            },
+            secrets=frozenset({opening, password, pair}),
+            gate=gate,
+        )
+
+
+def _basic(name: str, secret: str) -> frozenset[str]:
+    """Return a secret plain and as it goes over the wire."""
+    pair = base64.b64encode(f"{name}:{secret}".encode()).decode()
+    return frozenset({secret, pair, base64.b64encode(secret.encode()).decode()})
+
+
+_WAYS: Mapping[Way, Callable[[Site, Path], Any]] = {
+    Way.DOWN_LEVEL: _down_level,
+    Way.PRINCIPAL: _principal,
+    Way.CLIENT: _client,
+    Way.TOKEN: _token,
+    Way.CERTIFICATE: _certificate,
+}
+
+
+# -- whole campaigns -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """A campaign that is over.
+
+    Attributes:
+        before: Thumbprint that each store's file held, by store.
+        done: The run.
+        report: Its report, as the verb ``report`` has written it once more.
+        first: results.csv as the run itself wrote it.
+        requests: Every request of the campaign, as Command logged it.
+    """
+
+    place: Site
+    way: Way
+    sign_in: SignIn
+    before: Mapping[str, str]
+    done: Done
+    report: Report
+    first: str
+    requests: list[dict[str, Any]]
+    log_before: int
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
+    """One served Command of each version, started when it is first asked for."""
+    with ExitStack() as stack:
+        found: dict[str, Site] = {}
+
+        def serving(dialect: str) -> Site:
+            if dialect not in found:
+                folder = tmp_path_factory.mktemp("sites") / dialect
+                found[dialect] = stack.enter_context(
+                    site(folder, dialect, _accounts(dialect), stores=90, iis=16)
+                )
+                found[dialect].tokens_hold(_TOKEN_S)
+            return found[dialect]
+
+        yield serving
+
+
+#: Every way with the oldest and the newest; between them each way once.
+_CASES = [
+    *(("10", way) for way in Way),
+    *(("25", way) for way in Way),
+    *(("11", way) for way in (Way.DOWN_LEVEL, Way.CLIENT, Way.CERTIFICATE)),
+    *(("24", way) for way in (Way.PRINCIPAL, Way.TOKEN)),
+]
+
+
+@pytest.fixture(scope="module", params=_CASES, ids=lambda case: "-".join(case))
+def campaign(
+    request: pytest.FixtureRequest,
+    sites: Callable[[str], Site],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Campaign]:
+    """A campaign from ``discover`` to ``report``, for each version and sign-in."""
+    dialect, way = request.param
+    place, folder = sites(dialect), tmp_path_factory.mktemp("campaign")
+    papers = tmp_path_factory.mktemp("papers")
+    with _WAYS[way](place, papers) as sign_in:
+        yield _carried_out(place, way, sign_in, folder, papers)
+
+
+def _carried_out(
+    place: Site, way: Way, sign_in: SignIn, folder: Path, papers: Path
+) -> Campaign:
+    terminal = Terminal(folder=folder, env=sign_in.env)
+    chosen = place.stores(_COUNTS)
+    before = {store: place.served.thumbprint(store) for store in chosen}
+    others = place.others(papers / "others.csv", chosen)
+    since = len(place.served.events())
+    found = ("discover", "-o", "found.csv", "--exclude", others, "--rate=500")
+    terminal.run(*found).expect(0)
+    _completed(folder / "found.csv", folder / "stores.csv")
+    terminal.run("plan", "stores.csv", "-o", "plan.json").expect(0)
+    more = [_OUTLIVING] if way is Way.CLIENT else []
+    run = ("run", "plan.json", "--yes", "--campaign=c", *_QUICK, *more)
+    done = terminal.run(*run)
+    report = Report(folder=folder / "reports" / "c")
+    first = report.text("results.csv") if done.code == 0 else ""
+    terminal.run("report", "c").expect(0)
+    return Campaign(
+        place=place,
+        way=way,
+        sign_in=sign_in,
+        before=before,
+        done=done,
+        report=report,
+        first=first,
+        requests=place.requests(since),
+        log_before=since,
+    )
+
+
+def _completed(found: Path, manifest: Path) -> list[Row]:
+    """Write the manifest with what no inventory knows; return its rows."""
+    with found.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for number, row in enumerate(rows, 1):
+        row["RowId"] = f"r{number}"
+        if row["x-store-type"] == BOX:
+            known = json.loads(row["JobProperties"])
+            row["JobProperties"] = json.dumps(known | {"Mode": "graceful"})
+    write_manifest(manifest, rows)
+    return rows
+
+
+def test_every_row_is_verified(campaign: Campaign) -> None:
+    campaign.done.expect(0)
+    assert campaign.report.outcomes == {"verified": sum(_COUNTS.values())}
+    types = Counter(line["store_type"] for line in campaign.report.results)
+    assert types == _COUNTS
+
+
+def test_the_store_files_hold_new_certificates_of_the_new_ca(
+    campaign: Campaign,
+) -> None:
+    served = campaign.place.served
+    for line in campaign.report.results:
+        key, leaf = served.on_disk(line["KeystoreId"])
+        assert key.public_key() == leaf.public_key()
+        held = campaign.before[line["KeystoreId"]]
+        assert line["thumbprint_before"].lower() == held
+        assert line["thumbprint_after"].lower() == thumbprint(leaf) != held
+        (issuer,) = leaf.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+        assert issuer.value == "Corp Issuing CA 2"
+    assert len(campaign.report.results) == len(campaign.before)
+
+
+def test_a_thumbprint_that_is_the_alias_is_followed_to_its_successor(
+    campaign: Campaign,
+) -> None:
+    lines = [ln for ln in campaign.report.results if ln["store_type"] == IIS]
+    assert len(lines) == _COUNTS[IIS]
+    for line in lines:
+        assert line["Alias"].lower() == line["thumbprint_before"].lower()
+        assert line["alias_after"].lower() == line["thumbprint_after"].lower()
+        assert line["alias_after"] != line["Alias"]
+
+
+def test_required_entry_parameters_reach_the_store(campaign: Campaign) -> None:
+    held = {}
+    for line in campaign.report.results:
+        (entry,) = campaign.place.inventory(line["KeystoreId"])
+        held[line["store_type"]] = entry["Parameters"]
+    assert held[BOX] == {"Slot": "A1", "Mode": "graceful"}
+    assert held[IIS]["SiteName"] == "Default Web Site"
+
+
+def test_each_store_was_given_one_job_by_the_account_that_signed_in(
+    campaign: Campaign,
+) -> None:
+    served, stores = campaign.place.served, campaign.before
+    served.assert_one_job_each([{"KeystoreId": store} for store in stores])
+    by = campaign.place.scheduled_by(stores, campaign.log_before)
+    assert by == {campaign.sign_in.by}
+
+
+def test_nothing_but_an_ended_token_was_refused_on_the_way(campaign: Campaign) -> None:
+    # An account with exactly the needed rights would be told here what it lacks.
+    ended = {401} if campaign.way is Way.CLIENT else set()
+    refused = {request["status"] for request in campaign.requests} - {200, 204}
+    assert refused <= ended
+
+
+def test_the_report_says_the_same_when_it_is_written_again(campaign: Campaign) -> None:
+    assert campaign.report.text("results.csv") == campaign.first
+    campaign.report.assert_chain()
+
+
+def test_a_token_that_lives_shorter_than_the_campaign_is_renewed(
+    campaign: Campaign,
+) -> None:
+    paths = [request["path"] for request in campaign.requests]
+    carried_out = paths[paths.index(_SUBMISSION) :]
+    # Each command asks for a token of its own before it does anything else.
+    asked = carried_out.count("/oauth2/token")
+    assert (asked > 0) is (campaign.way is Way.CLIENT)
+
+
+def test_only_the_holder_of_a_certificate_comes_through_the_gate(
+    campaign: Campaign,
+) -> None:
+    gate = campaign.sign_in.gate
+    if campaign.way is Way.CERTIFICATE:
+        assert gate is not None
+        # No other credentials went along.
+        assert set(gate.seen) == {("robot", None)}
+        assert gate.seen.total() == len(campaign.requests)
+    else:
+        assert gate is None
+
+
+def test_a_campaign_leaves_no_secret_behind(campaign: Campaign) -> None:
+    folder = campaign.report.folder.parent.parent
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert folder / "batch-reenroll.db" in files
+    _assert_without(campaign.sign_in, campaign.done.out + campaign.done.err)
+    for path in files:
+        text = path.read_bytes().decode(errors="replace")
+        _assert_without(campaign.sign_in, text)
+
+
+def _assert_without(sign_in: SignIn, text: str) -> None:
+    assert [secret for secret in sign_in.secrets if secret in text] == []
+
+
+# -- what is in force ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_config_show_names_every_origin_and_no_secret(
+    way: Way, form: str, sites: Callable[[str], Site], tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    with _WAYS[way](sites("25"), tmp_path) as sign_in:
+        terminal = Terminal(folder=folder, env=sign_in.env)
+        words = ("config", "show", "--origin", f"--output={form}")
+        done = terminal.run(*words).expect(0)
+    for name in sign_in.env:
+        assert f"env {name}" in done.out
+    if way is Way.CERTIFICATE:
+        assert "file:default.client_cert_path" in done.out
+    _assert_without(sign_in, done.out + done.err)
+
+
+# -- tokens that end amid a campaign -------------------------------------------------
+
+
+@contextmanager
+def _revoked_amid(
+    place: Site, way: Way, user: str, tmp_path: Path
+) -> Iterator[tuple[Terminal, list[Row], Done, int]]:
+    """Take an account's tokens back once the first job of a campaign is made."""
+    rows = place.rows_of(place.stores({"PEM": 3}))
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write_manifest(folder / "m.csv", rows)
+    since = len(place.served.events())
+    with _WAYS[way](place, tmp_path) as sign_in:
+        place.tokens_hold(_LONG_S)
+        terminal = Terminal(folder=folder, env=sign_in.env)
+        words = ("run", "m.csv", "--yes", "--campaign=c", *_QUICK, _OUTLIVING)
+        try:
+            process = terminal.start(*words)
+            until(lambda: place.served.jobs(rows), process=process)
+            place.manage("POST", f"/identities/{user}/revoke")
+            yield terminal, rows, finished(process), since
+        finally:
+            place.tokens_hold(_TOKEN_S)
+
+
+def test_client_credentials_survive_that_their_token_is_taken_back(
+    sites: Callable[[str], Site], tmp_path: Path
+) -> None:
+    place = sites("25")
+    with _revoked_amid(place, Way.CLIENT, "client", tmp_path) as (_, rows, done, since):
+        done.expect(0)
+        place.served.assert_one_job_each(rows)
+        requests = place.requests(since)
+    # Everybody who was refused shares one new token.
+    refused = [request["status"] for request in requests].index(401)
+    paths = [request["path"] for request in requests[refused:]]
+    assert paths.count("/oauth2/token") == 1
+
+
+def test_a_ready_token_that_is_taken_back_ends_the_run_and_another_resumes_it(
+    sites: Callable[[str], Site], tmp_path: Path
+) -> None:
+    place = sites("25")
+    with _revoked_amid(place, Way.TOKEN, "bearer", tmp_path) as ended:
+        terminal, rows, done, _ = ended
+        done.expect(8)
+        assert "401" in done.err
+        assert "go on with: batch-reenroll resume c" in done.err
+        token = place.token("bearer-id", _SECRET, audience=_AUDIENCE)
+        env = {"KEYFACTOR_AUTH_ACCESS_TOKEN": token}
+        done = terminal.run("resume", "c", *_QUICK, env=env).expect(0)
+        report_of(done.err, terminal.folder).assert_accounts_for(rows)
+        place.served.assert_one_job_each(rows)
