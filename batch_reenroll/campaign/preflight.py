@@ -26,7 +26,7 @@ from batch_reenroll.campaign.nouns import (
 from batch_reenroll.campaign.proof import already_rotated, before
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.rows import Row
-from batch_reenroll.text import visible
+from batch_reenroll.text import rfc3339, visible
 
 #: Longest silence of an orchestrator without a word. Keyfactor's own scripts look for
 #: those seen since yesterday (keyfactor-command.md 4.4).
@@ -217,11 +217,11 @@ def holding(
         return Holding(cautions=(unknown,))
     issued = under.not_before
     if younger_than is not None and issued is not None and issued > now - younger_than:
-        message = f"its certificate was issued {issued.isoformat()}"
+        message = f"its certificate was issued {rfc3339(issued)}"
         return Holding(rotated=Finding(Reason.ALREADY_ROTATED, message))
     said: tuple[Finding, ...] = ()
     if under.not_after and expires_before_window(under.not_after, calendar, now):
-        message = f"it expires {under.not_after.isoformat()}, before the next window"
+        message = f"it expires {rfc3339(under.not_after)}, before the next window"
         said = (Finding(Reason.EXPIRES_BEFORE_WINDOW, message),)
     return Holding(cautions=said, thumbprint=under.thumbprint or None)
 
@@ -289,7 +289,7 @@ def _about_orchestrator(
     if agent.last_seen is not None and now - agent.last_seen > SILENCE:
         yield Finding(
             Reason.ORCHESTRATOR_SILENT,
-            f"orchestrator {name} was last seen {agent.last_seen.isoformat()}",
+            f"orchestrator {name} was last seen {rfc3339(agent.last_seen)}",
         )
     wanted = kind.capability.casefold() if kind else ""
     listed = [capability.casefold() for capability in agent.capabilities]

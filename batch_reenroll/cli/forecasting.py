@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.durations import samples_of
-from batch_reenroll.campaign.feasibility import History
 from batch_reenroll.campaign.forecast import (
     Forecast,
     Limits,
@@ -18,6 +17,7 @@ from batch_reenroll.campaign.forecast import (
     Queue,
     Stage,
 )
+from batch_reenroll.campaign.luck import History
 from batch_reenroll.campaign.nouns import JobRecord
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.whatif import with_advice

@@ -34,12 +34,14 @@ from batch_reenroll.cli.options import (
     pacing_options,
 )
 from batch_reenroll.cli.planning import Choice, Planner
+from batch_reenroll.cli.planpage import facts_of, write_page
 from batch_reenroll.cli.progress import duration
 from batch_reenroll.cli.signing import sign_options, signer_of
 from batch_reenroll.cli.source import ManifestSource, Source, validated
 from batch_reenroll.cli.streams import ReaderGone
 from batch_reenroll.cli.wholefile import written_whole
 from batch_reenroll.command import Connection
+from batch_reenroll.errors import PlanRefused
 from batch_reenroll.manifest import Manifest, Wave
 from batch_reenroll.runner import (
     read_board,
@@ -157,12 +159,30 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
         "the account may read what a plan needs; whether it may submit shows only when "
         "it does"
     )
+    refusal = _refusal(planner, found, choice)
     if output_file is not None:
+        page = output_file.with_suffix(".html")
+        said = "" if refusal is None else refusal.message
+        write_page(
+            page, facts_of(planner, source, found, said, plan_name=output_file.name)
+        )
         console.info(f"plan written to {output_file}, SHA-256 {planner.digest}")
-    planner.refuse_hopeless()
-    refuse_late(found, accept_late=choice.accept_late)
+        console.info(f"to read: {page}")
+    if refusal is not None:
+        raise refusal
     nothing = values["detailed_exitcode"] and not planner.counts[State.PENDING]
     return NOTHING_TO_DO if nothing else 0
+
+
+def _refusal(
+    planner: Planner, found: Forecast | None, choice: Choice
+) -> PlanRefused | None:
+    try:
+        planner.refuse_hopeless()
+        refuse_late(found, accept_late=choice.accept_late)
+    except PlanRefused as exc:
+        return exc
+    return None
 
 
 async def _looked(

@@ -22,7 +22,7 @@ from batch_reenroll.campaign.plan import (
     wish_of,
 )
 from batch_reenroll.campaign.planfile import PlanDigest, digested
-from batch_reenroll.campaign.preflight import holding
+from batch_reenroll.campaign.preflight import IGNORABLE, holding
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.rows import Row
@@ -220,12 +220,15 @@ class Planner:
         """Return a plan's row with its verdict as it is now.
 
         What the plan skips stays skipped; what may go must still be able to, as the
-        plan says: the store at the same orchestrator, and the request unchanged.
+        plan says: the store at the same orchestrator, and the request unchanged. An
+        obstacle that the plan only points out was ignored when it was made.
         """
         if row.skipped is not None:
             return row
         wish = wish_of(row.request)
-        verdict = resolve(wish, self.directory, ignore=self.choice.ignore)
+        said = {reason for reason, _ in row.verdict.cautions}
+        ignore = self.choice.ignore | (said & IGNORABLE)
+        verdict = resolve(wish, self.directory, ignore=ignore)
         now = replace(verdict, request=row.request)
         return self._judged(replace(row, verdict=now))
 

@@ -7,7 +7,6 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 
 from batch_reenroll.campaign.calendar import Calendar
@@ -39,8 +38,6 @@ from batch_reenroll.text import parse_time
 _WEEK = timedelta(days=7)
 #: The page shows so many weeks, and more where the campaign lasts longer.
 _LEAST_WEEKS, _MOST_WEEKS = 4, 12
-#: A window each minute for twelve weeks has more openings than a picture can show.
-_MOST_SPANS = 10_000
 #: Kinds that are handed over for each wave; the page names fewer.
 _MOST_KINDS = 1_000
 
@@ -126,7 +123,8 @@ def schedule_of(
     """
     until = max(at + _LEAST_WEEKS * _WEEK, last or at)
     until = _next_monday(min(until, at + _MOST_WEEKS * _WEEK))
-    spans = islice(calendar.open_spans(at, until), _MOST_SPANS)
+    # A window each minute, the shortest there is, makes 131,040 of them at most.
+    spans = calendar.open_spans(at, until)
     blackouts = sorted(settings.blackouts, key=lambda blackout: blackout.start)
     return ScheduleFacts(
         windows=tuple(map(window_words, settings.windows)),
@@ -137,9 +135,9 @@ def schedule_of(
     )
 
 
-def _next_monday(moment: datetime) -> datetime:
-    """Return the end of the week that ``moment`` is in: what is shown is known."""
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+def _next_monday(at: datetime) -> datetime:
+    """Return the end of the week that ``at`` is in: a week is shown whole."""
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight + timedelta(days=7 - midnight.weekday())
 
 

@@ -133,7 +133,7 @@ def line(facts: Mapping[str, Any]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them: ``45 s``, ``3 min``, ``2 h 5 min``."""
+    """Return seconds as people say them: ``45 s``, ``2 h 5 min``, ``5 d 6 h``."""
     whole = round(seconds)
     if whole < 90:
         return f"{whole} s"
@@ -141,7 +141,10 @@ def duration(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min"
     hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days, rest = divmod(hours, 24)
+    return f"{days} d {rest} h" if rest else f"{days} d"
 
 
 async def show(progress: Progress, console: Console) -> None:

@@ -1,7 +1,7 @@
-"""From the ledger to the files people read.
+"""From the ledger to the files people read, and from a plan to its page.
 
-``render`` computes them, ``write_folder`` puts them on disk. Neither pandas nor jinja2
-is imported before a report is made.
+``render`` and ``plan_page`` compute them, ``write_folder`` puts them on disk. Neither
+pandas nor jinja2 is imported before a report is made.
 """
 
 from batch_reenroll.report.facts import (
@@ -11,6 +11,8 @@ from batch_reenroll.report.facts import (
     RowFacts,
 )
 from batch_reenroll.report.folder import write_folder
+from batch_reenroll.report.plan_facts import PlanFacts
+from batch_reenroll.report.plan_page import plan_page
 from batch_reenroll.report.render import FILES, render
 from batch_reenroll.report.sets import FAILURE, OUTCOMES, REMAINING, SUCCESS
 
@@ -22,8 +24,10 @@ __all__ = [
     "RESULT_COLUMNS",
     "SUCCESS",
     "CampaignFacts",
+    "PlanFacts",
     "ReportInput",
     "RowFacts",
+    "plan_page",
     "render",
     "write_folder",
 ]

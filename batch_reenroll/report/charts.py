@@ -107,7 +107,7 @@ def progress(moments: Mapping[str, Iterable[float]]) -> Progress | None:
     )
     return Progress(
         lines=lines,
-        x_labels=tuple(_clock_labels(start, end)),
+        x_labels=tuple(clock_labels(start, end)),
         y_labels=(f"{top:,}", f"{top // 2:,}", "0"),
     )
 
@@ -129,7 +129,13 @@ def _points(
     return tuple(points)
 
 
-def _clock_labels(start: float, end: float) -> Iterable[str]:
+def clock_labels(start: float, end: float) -> Iterable[str]:
+    """Yield five times in UTC, at even distances from ``start`` to ``end``.
+
+    Args:
+        start: POSIX seconds; a year from 1 to 9999.
+        end: The same, > ``start``. The further away, the less of the time is named.
+    """
     form = "%H:%M:%S" if end - start < 600 else "%H:%M"
     if end - start > 18 * 3600:
         form = "%b %-d %H:%M" if end - start < 5 * _DAY_S else "%b %-d"

@@ -45,6 +45,8 @@ class CampaignFacts:
         campaign_id: The campaign's id; also the folder's name.
         name, reason, ticket, requested_by, approved_by, owner: From the manifest's
             ``campaign`` block; empty where it says nothing.
+        approved_at: When it was approved, RFC 3339 UTC; "" without a signed approval.
+        approval_key: Fingerprint of the key that signed the approval, or "".
         deadline: RFC 3339 UTC or None.
         operator, host: Who ran it, where.
         command_url: Base URL of Command, without credentials.
@@ -70,6 +72,8 @@ class CampaignFacts:
     ticket: str = ""
     requested_by: str = ""
     approved_by: str = ""
+    approved_at: str = ""
+    approval_key: str = ""
     owner: str = ""
     deadline: str | None = None
     operator: str = ""

@@ -1,8 +1,9 @@
 """A report on disk. The one module of this room with effects.
 
 Every file is written beside its place and synced; only when all are there do they take
-their names, ``evidence.json`` last. After a crash each file is the old one or the new
-one, whole, and ``evidence.json`` tells which set is complete.
+their names, ``evidence.json`` last, and its signature after it where it is signed. A
+signature of an earlier ``evidence.json`` is taken away. After a crash each file is the
+old one or the new one, whole, and ``evidence.json`` tells which set is complete.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from batch_reenroll.errors import UsageError
@@ -19,11 +20,19 @@ from batch_reenroll.report.advice import Explains
 from batch_reenroll.report.facts import ReportInput
 from batch_reenroll.report.render import Code, render
 
+#: Files that stand beside a signed ``evidence.json``.
+SIGNATURE_FILES = ("evidence.json.sig", "evidence.pub.pem", "evidence.cert.pem")
+
+#: From the bytes of ``evidence.json`` to some of :data:`SIGNATURE_FILES` by name.
+Sign = Callable[[bytes], Mapping[str, bytes]]
+
 
 def write_folder(
     folder: Path,
     report: ReportInput,
     explanations: Mapping[Code, Explains] | None = None,
+    *,
+    sign: Sign | None = None,
 ) -> None:
     """Write the report's files into ``folder``, which is made where it is missing.
 
@@ -31,6 +40,7 @@ def write_folder(
         folder: ``reports/<campaign_id>``.
         report: What to write.
         explanations: Meaning and advice by reason code, for the page.
+        sign: Signs ``evidence.json``; None leaves it without a signature.
 
     Raises:
         UsageError: The folder cannot be written (code ``report_unwritable``) or
@@ -40,7 +50,8 @@ def write_folder(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _held(folder) as folder_fd:
-            _write_all(folder, folder_fd, render(report, explanations))
+            files = _signed(render(report, explanations), sign)
+            _write_all(folder, folder_fd, files)
     except OSError as exc:
         why = exc.strerror or type(exc).__name__
         message = f"the report cannot be written to {folder}: {why}"
@@ -58,6 +69,8 @@ def _write_all(
             part = folder / f".{name}.part"
             staged.append((part, folder / name))
             _write(part, chunks)
+        for name in SIGNATURE_FILES:
+            (folder / name).unlink(missing_ok=True)
         for part, place in staged:
             part.replace(place)
         os.fsync(folder_fd)
@@ -67,6 +80,20 @@ def _write_all(
             with contextlib.suppress(OSError):
                 part.unlink()
         raise
+
+
+def _signed(
+    files: Iterable[tuple[str, Iterable[bytes]]], sign: Sign | None
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Yield ``files``, and behind ``evidence.json`` what its signature consists of."""
+    for name, chunks in files:
+        if name != "evidence.json" or sign is None:
+            yield name, chunks
+            continue
+        content = b"".join(chunks)
+        yield name, (content,)
+        for beside, signature in sign(content).items():
+            yield beside, (signature,)
 
 
 def _write(path: Path, chunks: Iterable[bytes]) -> None:

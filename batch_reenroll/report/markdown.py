@@ -98,6 +98,8 @@ def _facts(facts: CampaignFacts) -> list[str]:
         ("Reason", facts.reason),
         ("Requested by", facts.requested_by),
         ("Approved by", facts.approved_by),
+        ("Approved at", facts.approved_at),
+        ("Approval signed with", facts.approval_key),
         (
             "Run by",
             f"{facts.operator} on {facts.host}" if facts.host else facts.operator,

@@ -20,7 +20,7 @@ from batch_reenroll.report.sets import FAILURE, REMAINING, SUCCESS
 from batch_reenroll.report.sheets import manifest, results
 from batch_reenroll.report.summary import summary, summary_bytes
 from batch_reenroll.report.survey import survey
-from batch_reenroll.text import visible
+from batch_reenroll.text import sha256_hex, visible, well_formed
 
 #: The files of a report, in the order they are made.
 FILES = (
@@ -79,7 +79,8 @@ def _files(
     yield "success.csv", results(facts, report.rows(), frozenset(SUCCESS))
     yield "failure.csv", manifest(facts, report.rows(), frozenset(FAILURE))
     yield "remaining.csv", manifest(facts, report.rows(), frozenset(REMAINING))
-    yield "events.jsonl", _journal(report.journal())
+    journal = _Journal(report.journal())
+    yield "events.jsonl", journal
     yield "summary.json", (summary_bytes(summary(facts, counts, groups)),)
     yield "junit.xml", junit(facts, counts, report.rows())
     yield "report.md", markdown(facts, counts, groups)
@@ -96,7 +97,7 @@ def _files(
             )
         ),
     )
-    yield "evidence.json", (_evidence(facts, meters),)
+    yield "evidence.json", (_evidence(facts, meters, journal.n_lines),)
 
 
 class _Meter:
@@ -121,19 +122,38 @@ class _Meter:
         self.ended = True
 
 
-def _journal(lines: Iterable[str]) -> Iterator[bytes]:
-    chunk: list[str] = []
-    for line in lines:
-        chunk.append(line + "\n")
-        if len(chunk) >= _LINES_PER_CHUNK:
-            yield "".join(chunk).encode("utf-8", "backslashreplace")
-            chunk = []
-    yield "".join(chunk).encode("utf-8", "backslashreplace")
+class _Journal:
+    """The journal's lines in chunks, counted as they pass, once."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = lines
+        self.n_lines = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        chunk: list[str] = []
+        for line in self._lines:
+            self.n_lines += 1
+            chunk.append(line + "\n")
+            if len(chunk) >= _LINES_PER_CHUNK:
+                yield "".join(chunk).encode("utf-8", "backslashreplace")
+                chunk = []
+        yield "".join(chunk).encode("utf-8", "backslashreplace")
 
 
-def _evidence(facts: CampaignFacts, meters: Mapping[str, _Meter]) -> bytes:
+#: What stands in the seal's place while it is made.
+_BLANK_SEAL = "0" * 64
+
+
+def _evidence(
+    facts: CampaignFacts, meters: Mapping[str, _Meter], n_lines: int
+) -> bytes:
+    """Return ``evidence.json`` (``schemas/evidence.v1.schema.json``).
+
+    Its last line is its seal: the SHA-256 of the file with 64 zeros in the seal's
+    place, so that a changed byte of the list itself shows as well.
+    """
     said = {
-        key: visible(str(getattr(facts, key)), 2_000)
+        key: visible(well_formed(str(getattr(facts, key))), 2_000)
         for key in (
             "campaign_id",
             "manifest_name",
@@ -145,6 +165,8 @@ def _evidence(facts: CampaignFacts, meters: Mapping[str, _Meter]) -> bytes:
             "host",
             "requested_by",
             "approved_by",
+            "approved_at",
+            "approval_key",
             "ticket",
             "reason",
             "written_at",
@@ -153,9 +175,13 @@ def _evidence(facts: CampaignFacts, meters: Mapping[str, _Meter]) -> bytes:
     value = {
         "version": 1,
         **said,
+        "journal_lines": n_lines,
         "files": {
             name: {"sha256": meter.sha256, "bytes": meter.n_bytes}
             for name, meter in meters.items()
         },
+        "seal": _BLANK_SEAL,
     }
-    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+    blank = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    head, _, tail = blank.rpartition(_BLANK_SEAL)
+    return f"{head}{sha256_hex(blank)}{tail}".encode()

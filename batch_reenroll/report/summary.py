@@ -36,6 +36,7 @@ def summary(
         "plan_sha256": facts.plan_sha256,
         "journal_head": facts.journal_head,
         "tool_version": visible(facts.tool_version),
+        "approval": _approval(facts),
         "duration_s": _durations(groups.duration_s),
         **{
             f"by_{name}": [{"name": group.name, **_group(group)} for group in of_name]
@@ -63,6 +64,17 @@ def summary_bytes(value: Mapping[str, object]) -> bytes:
 def requests(facts: CampaignFacts) -> dict[str, int]:
     """Return the requests of all five kinds; a kind that is missing counts 0."""
     return {kind: int(facts.requests.get(kind, 0)) for kind in REQUEST_KINDS}
+
+
+def _approval(facts: CampaignFacts) -> dict[str, str] | None:
+    """Return the signed approval; a name in the manifest alone is none."""
+    if not facts.approval_key:
+        return None
+    return {
+        "approved_by": visible(facts.approved_by, 1_000),
+        "approved_at": visible(facts.approved_at),
+        "key": visible(facts.approval_key),
+    }
 
 
 def _group(group: Group) -> dict[str, object]:

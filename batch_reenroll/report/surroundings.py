@@ -20,7 +20,7 @@ _TEXT_LIMIT = 600
 
 def environment() -> Environment:
     """Return a jinja2 environment that makes every text printable, then escapes it."""
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
     def shown(value: object) -> object:
@@ -31,6 +31,7 @@ def environment() -> Environment:
 
     made = Environment(
         autoescape=True,
+        loader=FunctionLoader(asset),
         finalize=shown,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -46,13 +47,19 @@ def environment() -> Environment:
     return made
 
 
-def content_policy(style: str, script: str) -> str:
-    """Return a Content-Security-Policy under which only these two blocks count."""
+def content_policy(style: str, script: str | None = None) -> str:
+    """Return a Content-Security-Policy under which only these blocks count.
+
+    Args:
+        style: The page's own style.
+        script: The page's own script, or None where no script may run.
+    """
+    scripts = "'none'" if script is None else f"'{_source_hash(script)}'"
     return "; ".join(
         (
             "default-src 'none'",
             f"style-src '{_source_hash(style)}'",
-            f"script-src '{_source_hash(script)}'",
+            f"script-src {scripts}",
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",

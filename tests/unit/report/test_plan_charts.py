@@ -100,7 +100,7 @@ def test_ten_minutes_in_a_week_can_be_seen() -> None:
     end_of_week = datetime(2026, 11, 29, 23, 59, tzinfo=UTC)
     open_ = (stretch(PLANNED, 0.05), stretch(end_of_week, 1 / 60))
     first, last = weeks(replace(saturdays(), open=open_), {})[0].open
-    assert min(first.width, last.width) >= 0.2
+    assert min(first.width, last.width) >= 0.4
     assert last.x + last.width <= 100
 
 
