@@ -6,7 +6,6 @@ import csv
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from batch_reenroll.command import CommandClient
 from batch_reenroll.errors import UsageError
 from batch_reenroll.manifest.subject import SubjectInvalid, parse
 from batch_reenroll.runner import read_directory, read_inventories
-from batch_reenroll.text import defuse, parse_time, undefuse, visible
+from batch_reenroll.text import defuse, undefuse, visible
 
 _LEFT_OUT_COLUMNS = (
     "KeystoreId",
@@ -45,24 +44,6 @@ _LEFT_OUT_COLUMNS = (
     "reason_code",
     "reason",
 )
-
-
-class Moment(click.ParamType[datetime]):
-    """A date or an RFC 3339 time; without a zone it is UTC."""
-
-    name = "date"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """Return the moment that ``value`` names."""
-        text = str(value).strip()
-        found = parse_time(text) or parse_time(f"{text}T00:00:00Z")
-        if found is None:
-            self.fail(
-                f"{value!r} is no date such as 2026-12-31 or 2026-12-31T22:00:00Z"
-            )
-        return found
 
 
 @click.command()

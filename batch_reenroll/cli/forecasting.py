@@ -159,7 +159,7 @@ def forecast_lines(found: Forecast, start: datetime) -> Iterator[str]:
         name = visible(item.orchestrator, 100)
         late_by = f", LATE by {_length(item.late_s)}" if item.late_s else ""
         yield (
-            f"  orchestrator {name}: {item.rows} rows, about {_length(item.job_s)} a "
+            f"  orchestrator {name}: {_rows(item.rows)}, about {_length(item.job_s)} a "
             f"job (of {item.n_samples} in its history), P95 {_when(item.p95)}{late_by}"
         )
     if len(found.late) > _SHOWN:
@@ -171,6 +171,10 @@ def forecast_lines(found: Forecast, start: datetime) -> Iterator[str]:
             f"(P95 {_when(advice.p95)}, {_length(advice.gain_s)} earlier"
             f"{meets[advice.meets_deadline]})"
         )
+
+
+def _rows(n_rows: int) -> str:
+    return "1 row" if n_rows == 1 else f"{n_rows} rows"
 
 
 def forecast_json(found: Forecast) -> dict[str, object]:

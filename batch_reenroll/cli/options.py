@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.cli.console import Console
 from batch_reenroll.cli.reporting import DEFAULT_LEDGER
 from batch_reenroll.errors import UsageError
+from batch_reenroll.text import parse_time
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -85,6 +87,24 @@ def connection_options(function: F) -> F:
             help="Config file (default ~/.keyfactor/command_config.json).",
         ),
     )(function)
+
+
+class Moment(click.ParamType[datetime]):
+    """A date or an RFC 3339 time; without a zone it is UTC."""
+
+    name = "date"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return the moment that ``value`` names."""
+        text = str(value).strip()
+        found = parse_time(text) or parse_time(f"{text}T00:00:00Z")
+        if found is None:
+            self.fail(
+                f"{value!r} is no date such as 2026-12-31 or 2026-12-31T22:00:00Z"
+            )
+        return found
 
 
 class Seconds(click.ParamType[float]):

@@ -41,7 +41,7 @@ from batch_reenroll.cli.source import ManifestSource, Source, validated
 from batch_reenroll.cli.streams import ReaderGone
 from batch_reenroll.cli.wholefile import written_whole
 from batch_reenroll.command import Connection
-from batch_reenroll.errors import PlanRefused
+from batch_reenroll.errors import PlanRefused, UsageError
 from batch_reenroll.manifest import Manifest, Wave
 from batch_reenroll.runner import (
     read_board,
@@ -137,6 +137,9 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
     Exit 0 when the plan would run, 4 when it would be refused.
     """
     console = console_from(values)
+    if output_file is not None and output_file.suffix.casefold() != ".json":
+        message = f"-o {output_file}: a plan's name ends in .json"
+        raise UsageError(message, hint="run tells plans from manifests by it")
     if values["approve"]:
         signer = signer_of(values)
         return approve_plan(manifest, values["approver"], signer, console)

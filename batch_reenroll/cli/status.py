@@ -12,9 +12,11 @@ import click
 from batch_reenroll.campaign.budget import FAILURES
 from batch_reenroll.campaign.fingerprint import fingerprint
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
+from batch_reenroll.cli.audit import Span, audit
 from batch_reenroll.cli.console import table
 from batch_reenroll.cli.files import ledger_path
 from batch_reenroll.cli.options import (
+    Moment,
     console_from,
     console_options,
     ledger_option,
@@ -141,14 +143,41 @@ def as_text(facts: dict[str, Any], *, ledger_url: str) -> str:
 
 
 @click.command()
-@click.argument("campaign_id", metavar="CAMPAIGN")
+@click.argument("campaign_id", metavar="CAMPAIGN|--all", required=False)
+@click.option("--all", "of_all", is_flag=True, help="All campaigns on one sheet.")
+@click.option(
+    "--since", type=Moment(), metavar="DATE", help="With --all: made then or later."
+)
+@click.option(
+    "--until", type=Moment(), metavar="DATE", help="With --all: made before then."
+)
+@click.option(
+    "--output-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="With --all: to a .csv or .html file [default: CSV to stdout].",
+)
 @sign_options
 @ledger_option
 @reports_option
 @console_options
-def report(campaign_id: str, reports: Path, **values: Any) -> int:
-    """Write the report folder of CAMPAIGN again from the ledger."""
+def report(campaign_id: str | None, reports: Path, **values: Any) -> int:
+    """Write the report folder of CAMPAIGN again from the ledger.
+
+    With --all, one sheet of all campaigns instead: counts, durations, failures,
+    certificates rotated.
+    """
     console = console_from(values)
+    span = Span(since=values["since"], until=values["until"])
+    if values["of_all"]:
+        if campaign_id is not None:
+            raise UsageError("--all takes no CAMPAIGN")
+        return audit(values["ledger"], span, values["output_file"], console)
+    if campaign_id is None:
+        hint = "batch-reenroll status shows the newest; --all takes all of them"
+        raise UsageError("which CAMPAIGN?", hint=hint)
+    if span != Span() or values["output_file"] is not None:
+        raise UsageError("--since, --until and --output-file go with --all")
     signer = signer_of(values)
     with SqliteLedger(ledger_path(values["ledger"]), create=False) as ledger:
         resume = resume_command(campaign_id, values["ledger"])

@@ -220,3 +220,34 @@ def test_a_deadline_that_will_be_missed_refuses_the_plan(
     assert command.posts() == before
     terminal.run("run", manifest, "--yes", "--accept-late", *QUICK).expect(0)
     command.assert_one_job_each(rows)
+
+
+def test_a_page_for_people_stands_beside_the_plan(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(2)
+    rows[1]["KeystoreId"] = "00000000-0000-4000-8000-000000000000"
+    plan = terminal.folder / "plan.json"
+    terminal.run("plan", _manifest(terminal, rows), "-o", plan).expect(0)
+    page = plan.with_suffix(".html").read_text(encoding="utf-8")
+    assert "store_unknown" in page
+    assert _sha256(plan) in page
+
+
+def test_a_refused_plan_has_a_page_that_says_so(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(1)
+    rows[0]["KeystoreId"] = "00000000-0000-4000-8000-000000000000"
+    plan = terminal.folder / "plan.json"
+    terminal.run("plan", _manifest(terminal, rows), "-o", plan).expect(4)
+    page = plan.with_suffix(".html").read_text(encoding="utf-8")
+    assert "no row can run" in page
+
+
+def test_a_plan_must_be_named_so_that_run_knows_it(
+    terminal: Terminal, command: Served
+) -> None:
+    manifest = _manifest(terminal, command.rows(1))
+    refused = terminal.run("plan", manifest, "-o", "plan.yaml").expect(2)
+    assert "ends in .json" in refused.err
