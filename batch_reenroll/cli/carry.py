@@ -238,6 +238,7 @@ def _finish(errand: Errand, number: int, end: RunEnd) -> Outcome:
             campaign_id,
             errand.reports,
             resume=errand.resume,
+            console=console,
             signer=errand.signer,
         )
     except UsageError as exc:

@@ -24,6 +24,7 @@ from batch_reenroll.cli.carry import Connect, run_async
 from batch_reenroll.cli.connection import required_connection, way_to
 from batch_reenroll.cli.console import Console
 from batch_reenroll.cli.options import (
+    Moment,
     Rate,
     connection_options,
     console_from,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from batch_reenroll.campaign.breakers import authority_key
 from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.durations import samples_of
 from batch_reenroll.campaign.forecast import (
@@ -19,7 +20,9 @@ from batch_reenroll.campaign.forecast import (
 )
 from batch_reenroll.campaign.luck import History
 from batch_reenroll.campaign.nouns import JobRecord
+from batch_reenroll.campaign.quota import AuthorityLimit
 from batch_reenroll.campaign.record import Campaign, PlannedRow
+from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.whatif import with_advice
 from batch_reenroll.cli.progress import duration
 from batch_reenroll.errors import PlanRefused
@@ -105,13 +108,25 @@ def _question(draft: Campaign, loads: Counter[Load], *, start: datetime) -> Ques
     )
     return Question(
         queues=queues,
-        limits=Limits.of(settings),
+        limits=Limits.of(settings, _authorities(settings, loads)),
         start=start.timestamp(),
         deadline=_epoch(deadline),
         spans=_spans(calendar, start) if bounded else None,
         stages=stages or (Stage(),),
         seed=int(draft.manifest_sha256[:8] or "1", 16),
     )
+
+
+def _authorities(
+    settings: RunSettings, loads: Counter[Load]
+) -> dict[str, AuthorityLimit]:
+    """Return the limits of CAs as the rows spell their names."""
+    limits = {authority_key(n): limit for n, limit in settings.authorities.items()}
+    return {
+        load.authority: limits[authority_key(load.authority)]
+        for load in loads
+        if authority_key(load.authority) in limits
+    }
 
 
 def _spans(calendar: Calendar, start: datetime) -> tuple[tuple[float, float], ...]:

@@ -205,6 +205,13 @@ _PACING: tuple[tuple[str, str, Any, str], ...] = (
     ),
     ("--verify-timeout", "verify_timeout_s", _SECONDS, "For the inventory to follow."),
     (
+        "--breaker-rest",
+        "breaker_rest_s",
+        _SECONDS,
+        "After which an open breaker lets one row try; doubles with each that fails "
+        "[default: it stays open].",
+    ),
+    (
         "--unreachable-timeout",
         "unreachable_timeout_s",
         _SECONDS,

@@ -49,7 +49,7 @@ from batch_reenroll.runner import (
     read_inventories,
     read_past,
 )
-from batch_reenroll.text import parse_time, rfc3339
+from batch_reenroll.text import parse_time, rfc3339, visible
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -233,6 +233,7 @@ def settings_for(manifest: Manifest, flags: dict[str, Any]) -> RunSettings:
         "rate_per_s": pace.max_per_second,
         "max_in_flight": pace.max_in_flight,
         "per_orchestrator": pace.per_orchestrator,
+        "authorities": pace.per_authority,
         "budget_limit": str(budget.max_failures) if budget.max_failures else None,
         "budget_min_rows": budget.min_rows,
         "windows": header.windows,
@@ -344,6 +345,10 @@ def show_plan(
         f"  {counts[State.PENDING]} of {sum(counts.values())} rows will be submitted, "
         f"at most {settings.rate_per_s:g} per second, {settings.max_in_flight} in "
         f"flight, {settings.per_orchestrator} per orchestrator",
+    ]
+    lines += [
+        f"  at most {limit.words} on {visible(name, 200)}"
+        for name, limit in settings.authorities.items()
     ]
     lines += [
         f"  {n} skipped, {reason}: {EXPLANATIONS[reason].meaning}"

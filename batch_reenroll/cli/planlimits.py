@@ -30,10 +30,13 @@ def limits_of(settings: RunSettings, choice: Choice) -> Iterator[tuple[str, str]
     if settings.budget.percent:
         budget += f" of the ended rows, once {settings.budget_min_rows} have ended"
     yield "Budget", budget
-    yield (
-        "Breaker",
-        f"{settings.breaker_failures} failures in a row stop feeding an orchestrator",
-    )
+    for name, limit in settings.authorities.items():
+        yield f"CA {name}", f"at most {limit.words}"
+    breaker = f"{settings.breaker_failures} failures in a row stop feeding an "
+    breaker += "orchestrator"
+    if settings.breaker_rest_s is not None:
+        breaker += f"; one row may try after {lasting(settings.breaker_rest_s)}"
+    yield "Breaker", breaker
     yield "Pick-up timeout", lasting(settings.pickup_timeout_s)
     yield "Job timeout", lasting(settings.job_timeout_s)
     within = lasting(settings.verify_timeout_s)

@@ -7,9 +7,10 @@ import contextlib
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from batch_reenroll.campaign.breakers import title
 from batch_reenroll.campaign.budget import FAILURES
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.cli.console import Console
@@ -36,6 +37,9 @@ _LOOK_EVERY_S = 0.5
 _AWAY_AFTER_S = 1.0
 
 _REDRAW_EVERY_S = 0.25
+
+#: Breakers named at one time; the others are counted.
+_BREAKERS_SHOWN = 3
 
 #: The rate shown is of this time.
 _RATE_WINDOW_S = 15.0
@@ -82,7 +86,7 @@ class Progress:
             "pace_per_s": round(shot["rate_per_s"], 2),
             "pace_cause": shot["pace_cause"],
             "away": shot["away_cause"] if shot["away_since_s"] is not None else "",
-            "breakers": shot["breakers"],
+            "cut_off": cut_off(shot["breakers"]) + quiet(shot["quiet"]),
             "stop": shot["stop"],
             "wave": shot["wave"],
             "hold": hold(shot),
@@ -119,8 +123,7 @@ def line(facts: Mapping[str, Any]) -> str:
     ]
     if facts["eta_s"] is not None:
         parts.append(f"about {duration(facts['eta_s'])} left")
-    if facts["breakers"]:
-        parts.append(f"{facts['breakers']} orchestrator(s) cut off by their breaker")
+    parts += facts["cut_off"]
     if facts["away"]:
         parts.append(f"WAITING, Command does not answer: {facts['away']}")
     if facts["wave"]:
@@ -130,6 +133,24 @@ def line(facts: Mapping[str, Any]) -> str:
     if facts["stop"]:
         parts.append(f"stopping ({facts['stop']})")
     return ", ".join(parts)
+
+
+def cut_off(breakers: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return a text for each breaker that is not closed, a few at most."""
+    texts = [
+        f"{title(entry['kind'], entry['name'])} is cut off: {entry['cause']}"
+        for entry in breakers[:_BREAKERS_SHOWN]
+    ]
+    more = len(breakers) - len(texts)
+    return [*texts, f"{more} more are cut off"] if more else texts
+
+
+def quiet(authorities: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a text for each CA that has taken all it may for now."""
+    return [
+        f"the CA {entry['name']} takes no more until {rfc3339(entry['until'])}"
+        for entry in authorities
+    ]
 
 
 def duration(seconds: float) -> str:
@@ -245,9 +266,7 @@ def _panel(facts: Mapping[str, Any]) -> Any:
         *(Text(str(state).replace("_", " "), style=_style(state)) for state in shown)
     )
     lines: list[Any] = [head, bar, grid]
-    if facts["breakers"]:
-        text = f" {facts['breakers']} orchestrator(s) cut off by their breaker"
-        lines.append(Text(text, style="yellow"))
+    lines += [Text(f" {text}", style="yellow") for text in facts["cut_off"]]
     if facts["hold"]:
         lines.append(Text(f" {facts['hold']}", style="yellow"))
     if facts["away"]:

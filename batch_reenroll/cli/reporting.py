@@ -14,10 +14,12 @@ from typing import Any
 from batch_reenroll.campaign.lifecycle import State, reported_outcome
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.record import Campaign
+from batch_reenroll.cli.console import Console
 from batch_reenroll.evidence import Signer, signature_files
 from batch_reenroll.ledger import SqliteLedger
 from batch_reenroll.report import (
     RESULT_COLUMNS,
+    SIGNATURE_FILES,
     CampaignFacts,
     ReportInput,
     RowFacts,
@@ -44,6 +46,7 @@ def write_report(
     reports: Path,
     *,
     resume: str,
+    console: Console,
     signer: Signer | None = None,
 ) -> Path:
     """Write the campaign's report folder; return it.
@@ -55,6 +58,7 @@ def write_report(
         campaign_id: Which.
         reports: The folder goes into this one.
         resume: The shell command that goes on with the campaign.
+        console: For a warning that an earlier signature goes.
         signer: Signs ``evidence.json``, or None.
 
     Raises:
@@ -62,6 +66,8 @@ def write_report(
     """
     folder = reports / campaign_id
     sign = None if signer is None else partial(signature_files, signer=signer)
+    if sign is None and (folder / SIGNATURE_FILES[0]).exists():
+        console.warn("the report was signed and is written again without --sign")
     with ledger.snapshot():
         campaign = ledger.campaign(campaign_id)
         report = report_input(ledger, campaign, resume=resume)

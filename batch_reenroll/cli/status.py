@@ -22,7 +22,7 @@ from batch_reenroll.cli.options import (
     ledger_option,
     reports_option,
 )
-from batch_reenroll.cli.progress import duration
+from batch_reenroll.cli.progress import cut_off, duration
 from batch_reenroll.cli.reporting import (
     is_unfinished,
     outcomes,
@@ -94,6 +94,7 @@ def facts_of(ledger: SqliteLedger, campaign_id: str) -> dict[str, Any]:
         "eta_s": round(left / rate) if running and rate and left else None,
         "slowest_orchestrators": ledger.longest_queues(number, _TOP),
         "top_failures": _top_failures(ledger, number),
+        "breakers": ledger.breakers(number),
         "started_at": campaign.started_at,
         "finished_at": campaign.finished_at,
         "exit_code": campaign.exit_code,
@@ -131,6 +132,7 @@ def as_text(facts: dict[str, Any], *, ledger_url: str) -> str:
         lines += ["", "longest queues:"]
         queues = facts["slowest_orchestrators"]
         lines += [f"  {q['orchestrator']}: {q['rows']} rows left" for q in queues]
+    lines += cut_off(facts["breakers"])
     if facts["top_failures"]:
         lines += ["", "top failure causes:"]
         causes = facts["top_failures"]
@@ -182,7 +184,12 @@ def report(campaign_id: str | None, reports: Path, **values: Any) -> int:
     with SqliteLedger(ledger_path(values["ledger"]), create=False) as ledger:
         resume = resume_command(campaign_id, values["ledger"])
         folder = write_report(
-            ledger, campaign_id, reports, resume=resume, signer=signer
+            ledger,
+            campaign_id,
+            reports,
+            resume=resume,
+            console=console,
+            signer=signer,
         )
         if console.as_json:
             console.json({"report": str(folder)})

@@ -22,10 +22,12 @@ from batch_reenroll.campaign.nouns import (
     Store,
     StoreType,
 )
+from batch_reenroll.campaign.preflight import Enrollment
 from batch_reenroll.command import decode
 from batch_reenroll.command.answer import Answer
 from batch_reenroll.command.auth import Authenticator
 from batch_reenroll.command.dialect import Endpoint, Family, shown_version
+from batch_reenroll.command.enrollment import read_enrollment
 from batch_reenroll.command.exchange import Exchange
 from batch_reenroll.command.history import HistorySweep, is_descending
 from batch_reenroll.command.listing import Listing, Lists, keep_wanted, read_all
@@ -104,6 +106,10 @@ class CommandClient:
             CommandError: It is not, or does not.
         """
         return await self._lists.probe()
+
+    async def ready(self) -> None:
+        """Make sure that a request could leave at once. See the port for errors."""
+        await self._exchange.ready()
 
     async def submit(self, request: ReenrollmentRequest) -> int:
         """POST one reenrollment; return the 2xx status. See the port for errors."""
@@ -244,6 +250,10 @@ class CommandClient:
             decode=decode.orchestrator,
         )
         return await self._lists.page(listing, page=page, limit=limit)
+
+    async def enrollment(self) -> Enrollment:
+        """Return the CAs and templates that the account may see. See the port."""
+        return await read_enrollment(self._lists)
 
     def _learn(self, answer: Answer) -> None:
         self._lists.learn(answer)

@@ -36,6 +36,9 @@ class Endpoint(StrEnum):
     STORES = "certificateStoreQuery"
     STORE_TYPES = "cstquery"
     INVENTORY = "query"
+    # As the SDKs made from 10.x have them.
+    AUTHORITIES = "pq"
+    TEMPLATES = "sq"
 
 
 def family_of_version(version: str) -> Family | None:

@@ -48,6 +48,14 @@ class Exchange:
         """
         return dict(self._requests)
 
+    async def ready(self) -> None:
+        """Fetch a token where none is good, so that the next request need not wait.
+
+        Raises:
+            CommandError: It could not be had; nothing was sent to Command.
+        """
+        await self._auth.headers()
+
     async def get(
         self, path: str, *, params: Params = (), kind: str, right: Right
     ) -> Answer:

@@ -37,8 +37,9 @@ _STORES_READ = (
 class Right(StrEnum):
     """What a call needs; the value names the right in v10 and in 11+.
 
-    Source: keyfactor-command.md 1.6, 2.7, 3.2, 4.1, 4.4. The page of store types names
-    no right; none is invented.
+    Source: keyfactor-command.md 1.6, 2.7, 3.2, 4.1, 4.4; for CAs and templates the
+    pages "GET Certificate Authority" and "GET Templates" of 10.2 to 25.1. The page of
+    store types names no right; none is invented.
     """
 
     REENROLL = (
@@ -54,6 +55,10 @@ class Right(StrEnum):
     )
     READ_STORES = _STORES_READ
     READ_STORE_TYPES = "the right to read certificate store types"
+    READ_AUTHORITIES = (
+        "PkiManagement: Read (v10) or /certificate_authorities/read/ (11+)"
+    )
+    READ_TEMPLATES = "PkiManagement: Read (v10) or /certificate_templates/read/ (11+)"
     NONE = "any right to use the API"
 
 

@@ -20,6 +20,7 @@ from batch_reenroll.campaign.nouns import (
     Store,
     StoreType,
 )
+from batch_reenroll.campaign.preflight import Enrollment
 from batch_reenroll.campaign.rows import Move, Note, Row, Waiting
 from batch_reenroll.campaign.verdict import StopRequest
 
@@ -81,6 +82,14 @@ class Ledger(Protocol):
         """Return when the last row ended that has ended, or None where none has."""
         ...
 
+    async def sent_since(self, at: datetime) -> Sequence[tuple[str, datetime]]:
+        """Return the CA, "" where it is Command's default, and the time of each POST.
+
+        Of all campaigns in the ledger that run on this campaign's Command, since
+        ``at``, those left out that Command turned away.
+        """
+        ...
+
     async def unresolved(self) -> Sequence[Row]:
         """Return rows that were with Command, or being verified, at the last write."""
         ...
@@ -128,6 +137,16 @@ class Command(Protocol):
     @property
     def version(self) -> str:
         """Return Command's product version as its answers show it, "" if none does."""
+        ...
+
+    async def ready(self) -> None:
+        """Make sure that a request could leave at once: a token is fetched if need be.
+
+        Raises:
+            NotSent: No token can be had now.
+            NotAuthorised: The token endpoint refuses us.
+            ContractViolation: It answers something that is no token.
+        """
         ...
 
     async def submit(self, request: ReenrollmentRequest) -> int:
@@ -193,6 +212,13 @@ class Command(Protocol):
 
     async def orchestrators(self, *, page: int, limit: int) -> Page[Orchestrator]:
         """Return one page of orchestrators."""
+        ...
+
+    async def enrollment(self) -> Enrollment:
+        """Return what Command can issue, as far as the account may see it.
+
+        A list that Command refuses or does not have is not known, and no error.
+        """
         ...
 
 

@@ -20,28 +20,35 @@ T = TypeVar("T")
 PAGE_ROWS = 1000
 
 
-async def read_directory(command: Command, *, query: str = "") -> Directory:
+async def read_directory(
+    command: Command, *, query: str = "", enrollment: bool = False
+) -> Directory:
     """Return stores, types and orchestrators that the account may see.
 
     Args:
         command: Whom to ask.
         query: Which stores, in Command's query language; empty = all.
+        enrollment: Whether CAs and templates are wanted as well.
 
     Raises:
         CommandError: One of the lists could not be read.
     """
     directory = Directory()
+    # First the stores: the right to read them is documented, so that an account which
+    # lacks it is told its name; which one the types need is not known of every version.
+    stores = await _every(
+        lambda page: command.stores(page=page, limit=PAGE_ROWS, query=query),
+        lambda store: store.store_id,
+    )
+    directory.add_stores(stores.values())
     for kind in await command.store_types():
         directory.types[kind.store_type] = kind
     directory.orchestrators = await _every(
         lambda page: command.orchestrators(page=page, limit=PAGE_ROWS),
         lambda agent: agent.agent_id,
     )
-    stores = await _every(
-        lambda page: command.stores(page=page, limit=PAGE_ROWS, query=query),
-        lambda store: store.store_id,
-    )
-    directory.add_stores(stores.values())
+    if enrollment:
+        directory.enrollment = await command.enrollment()
     directory.version = command.version
     return directory
 

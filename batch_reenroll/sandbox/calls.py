@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from batch_reenroll.sandbox.access import Caller
+from batch_reenroll.sandbox.enrollwire import authority_json, template_json
 from batch_reenroll.sandbox.exchange import ApiError, Response, json_body
 from batch_reenroll.sandbox.intake import read_guid, read_submission
 from batch_reenroll.sandbox.params import (
@@ -161,6 +162,22 @@ def one_agent(site: Site, call: Call) -> Response:
     """Answer ``GET /Agents/{id}``."""
     agent = _known(call.argument, site.world.orchestrators)
     return json_response(agent_json(site.world, agent))
+
+
+def list_authorities(site: Site, call: Call) -> Response:
+    """Answer ``GET /CertificateAuthority``."""
+    world, listing = site.world, site.listings.authorities
+    rows = world.policy.listed_authorities
+    speech = world.settings.speech
+    return _page(site, call, rows, listing, lambda row: authority_json(speech, row))
+
+
+def list_templates(site: Site, call: Call) -> Response:
+    """Answer ``GET /Templates``."""
+    world, listing = site.world, site.listings.templates
+    rows = world.policy.listed_templates
+    speech = world.settings.speech
+    return _page(site, call, rows, listing, lambda row: template_json(speech, row))
 
 
 def _params(site: Site, call: Call, prefix: str) -> ListParams:

@@ -48,6 +48,8 @@ class Dialect:
         inventory_details: Inventories bear ``CertStoreId`` and ``CertState``.
         properties_array: JobProperties may be an array of one-pair objects.
         newer_fields: The fields of 25.x in the body of a reenrollment are known.
+        forest_root: CAs and templates bear ``ForestRoot`` as well, which later gave
+            way to ``ConfigurationTenant``.
     """
 
     product_version: str
@@ -62,6 +64,7 @@ class Dialect:
     inventory_details: bool
     properties_array: bool
     newer_fields: bool
+    forest_root: bool
 
 
 _10 = Dialect(
@@ -77,6 +80,7 @@ _10 = Dialect(
     inventory_details=False,
     properties_array=True,
     newer_fields=False,
+    forest_root=True,
 )
 _11 = Dialect(
     product_version="11.3.0",
@@ -91,6 +95,7 @@ _11 = Dialect(
     inventory_details=False,
     properties_array=False,
     newer_fields=False,
+    forest_root=True,
 )
 _24 = Dialect(
     product_version="24.4.2+0b7c94de",
@@ -105,6 +110,7 @@ _24 = Dialect(
     inventory_details=False,
     properties_array=False,
     newer_fields=False,
+    forest_root=False,
 )
 _25 = Dialect(
     product_version="25.4.1+5f0c1d3a",
@@ -119,6 +125,7 @@ _25 = Dialect(
     inventory_details=True,
     properties_array=False,
     newer_fields=True,
+    forest_root=False,
 )
 
 #: By major version.

@@ -13,11 +13,13 @@ from batch_reenroll.sandbox.calls import (
     acknowledge,
     json_response,
     list_agents,
+    list_authorities,
     list_history,
     list_inventory,
     list_scheduled,
     list_store_types,
     list_stores,
+    list_templates,
     one_agent,
     one_store,
     one_store_type,
@@ -37,11 +39,13 @@ from batch_reenroll.sandbox.params import INVENTORY
 from batch_reenroll.sandbox.rights import Right
 from batch_reenroll.sandbox.shapes import (
     AgentJson,
+    CertificateAuthorityJson,
     InventoryJson,
     JobHistoryJson,
     ScheduledJobJson,
     StoreJson,
     StoreTypeJson,
+    TemplateJson,
 )
 from batch_reenroll.sandbox.site import Call, Site
 
@@ -86,7 +90,8 @@ def _examples(site: Site, call: Call) -> dict[str, object]:
 
 # The first path that fits counts: a word stands before the placeholder it would fill.
 # undocumented: what ScheduledJobs needs (we take JobHistory's) and what the store types
-# need (we take that of stores); that Status/Endpoints needs nothing but a caller.
+# need (we take that of stores); that Status/Endpoints needs nothing but a caller; that
+# everybody with the right sees all CAs and templates.
 ENDPOINTS = (
     Endpoint(
         name="list_stores",
@@ -220,6 +225,24 @@ ENDPOINTS = (
         answer=one_agent,
         rights=(Right.READ_AGENTS,),
         returns=AgentJson,
+    ),
+    Endpoint(
+        name="list_certificate_authorities",
+        method="GET",
+        path="/CertificateAuthority",
+        answer=list_authorities,
+        rights=(Right.READ_AUTHORITIES,),
+        listing=lambda of: of.authorities,
+        returns=list[CertificateAuthorityJson],
+    ),
+    Endpoint(
+        name="list_templates",
+        method="GET",
+        path="/Templates",
+        answer=list_templates,
+        rights=(Right.READ_TEMPLATES,),
+        listing=lambda of: of.templates,
+        returns=list[TemplateJson],
     ),
     Endpoint(
         name="list_endpoints",

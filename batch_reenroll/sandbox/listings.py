@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from batch_reenroll.sandbox.enrollwire import (
+    CSR_ENROLLMENT,
+    TENANT,
+    host_of,
+    logical_of,
+    title_of,
+)
 from batch_reenroll.sandbox.params import (
     AGENTS,
+    AUTHORITIES,
     JOBS,
     STORE_TYPES,
     STORES,
+    TEMPLATES,
     Listing,
 )
+from batch_reenroll.sandbox.policy import Numbered, Template
 from batch_reenroll.sandbox.query import Field, Kind, Scalar
 from batch_reenroll.sandbox.state import (
     APPROVED,
@@ -189,4 +199,44 @@ def store_type_listing() -> Listing[StoreType]:
         sorts=_sorts(fields),
         default_sort="name",
         prefix=STORE_TYPES,
+    )
+
+
+def authority_listing() -> Listing[Numbered[str]]:
+    """Return how CertificateAuthority is queried.
+
+    Fields and default order as the page of 25.1 has them.
+    """
+    fields: dict[str, Field[Numbered[str]]] = {
+        "agent": _guid(lambda _row: None),
+        "configurationtenant": _text(lambda _row: TENANT),
+        "forestroot": _text(lambda _row: TENANT),
+        "hostname": _text(lambda row: host_of(row.item)),
+        "id": _integer(lambda row: row.number),
+        "logicalname": _text(lambda row: logical_of(row.item)),
+    }
+    return Listing(
+        fields=fields, sorts=_sorts(fields), default_sort="id", prefix=AUTHORITIES
+    )
+
+
+def template_listing() -> Listing[Numbered[Template]]:
+    """Return how Templates is queried.
+
+    Fields and default order as the pages of 10.2 to 25.1 have them.
+    """
+    fields: dict[str, Field[Numbered[Template]]] = {
+        "allowedenrollmenttype": _integer(lambda _row: CSR_ENROLLMENT),
+        "configurationtenant": _text(lambda _row: TENANT),
+        "displayname": _text(lambda row: title_of(row.item)),
+        "forestroot": _text(lambda _row: TENANT),
+        "friendlyname": _text(lambda _row: None),
+        "hasprivatekeyretention": _boolean(lambda _row: False),
+        "isdefaulttemplate": _boolean(lambda _row: False),
+        "shortname": _text(lambda row: row.item.name),
+    }
+    # The page sorts by a column that it does not query by.
+    sorts = _sorts(fields) | {"commonname": lambda row: row.item.name}
+    return Listing(
+        fields=fields, sorts=sorts, default_sort="commonname", prefix=TEMPLATES
     )

@@ -61,6 +61,8 @@ _STYLE = {0: "Default", 1: "ServerDefault"}
 
 Guid = Annotated[str, Rule(format="uuid")]
 Text = Annotated[str, Rule(least=1)]
+#: Single values alone, as the SDKs have them: 0 none, 1 PFX, 2 CSR, 4 generated CSR.
+EnrollmentTypes = Annotated[int, Rule(values=(0, 1, 2, 4))]
 StoreTypeId = Annotated[int, Rule(low=0, high=999_999_999)]
 Int32 = Annotated[int, Rule(low=-(2**31), high=2**31 - 1)]
 Int64 = Annotated[int, Rule(low=-(2**63), high=2**63 - 1)]

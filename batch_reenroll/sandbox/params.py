@@ -29,7 +29,10 @@ JOBS = AGENTS = "pq."
 STORES = "certificatestorequery."
 STORE_TYPES = "cstquery."
 INVENTORY = "query."
-_PREFIXES = (JOBS, STORES, STORE_TYPES, INVENTORY)
+#: As the SDKs made from 10.x have them.
+AUTHORITIES = "pq."
+TEMPLATES = "sq."
+_PREFIXES = (JOBS, STORES, STORE_TYPES, INVENTORY, TEMPLATES)
 _INTEGER = re.compile(r"\d{1,10}", re.ASCII)
 _INT32 = 2**31 - 1
 

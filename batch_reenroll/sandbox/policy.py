@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import starmap
 from types import MappingProxyType
+from typing import Generic, NamedTuple, TypeVar
 
 from batch_reenroll.sandbox.rights import Enrollment
+
+T = TypeVar("T")
 
 
 class KeyKind(StrEnum):
@@ -27,15 +31,26 @@ class Template:
 
     Attributes:
         name: Short name, as requests give it.
+        title: Name for people, as templates have it in Active Directory; or empty.
         key: Key type and size; the CA refuses any other.
         validity_days: From issue to NotAfter, >= 1.
         denial: Why the CA refuses every request for it, or an empty string.
+        requires_approval: A CA manager must approve each request: it pends.
     """
 
     name: str
+    title: str = ""
     key: KeyKind = KeyKind.EC_P256
     validity_days: int = 90
     denial: str = ""
+    requires_approval: bool = False
+
+
+class Numbered(NamedTuple, Generic[T]):
+    """What Command lists under a number of its own, >= 1."""
+
+    number: int
+    item: T
 
 
 #: Issues what the fleet holds at the start.
@@ -43,11 +58,16 @@ OLD_CA = r"ca01.example.com\Corp Issuing CA 1"
 #: Issues what replaces it.
 NEW_CA = r"ca01.example.com\Corp Issuing CA 2"
 
-WEB_SERVER = Template(name="WebServer")
-WEB_SERVER_RSA = Template(name="WebServerRSA2048", key=KeyKind.RSA_2048)
+WEB_SERVER = Template(name="WebServer", title="Web Server")
+WEB_SERVER_RSA = Template(
+    name="WebServerRSA2048", title="Web Server RSA 2048", key=KeyKind.RSA_2048
+)
 BROKEN = Template(
     name="Broken",
     denial="Denied by policy module: the template Broken is closed for enrollment",
+)
+APPROVED_BY_HAND = Template(
+    name="WebServerApproval", title="Web Server (Approval)", requires_approval=True
 )
 
 
@@ -70,11 +90,24 @@ class CaPolicy:
 
     authorities: tuple[str, ...] = (OLD_CA, NEW_CA)
     templates: Mapping[str, Template] = field(
-        default_factory=lambda: _by_name(WEB_SERVER, WEB_SERVER_RSA, BROKEN)
+        # A new one goes behind the others: enrollment patterns are their numbers.
+        default_factory=lambda: _by_name(
+            WEB_SERVER, WEB_SERVER_RSA, BROKEN, APPROVED_BY_HAND
+        )
     )
     default_authority: str = NEW_CA
     default_template: str = WEB_SERVER.name
     accounts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def listed_authorities(self) -> list[Numbered[str]]:
+        """The authorities as Command lists them."""
+        return list(starmap(Numbered, enumerate(self.authorities, 1)))
+
+    @property
+    def listed_templates(self) -> list[Numbered[Template]]:
+        """The templates as Command lists them."""
+        return list(starmap(Numbered, enumerate(self.templates.values(), 1)))
 
     def choose(
         self, authority: str | None, template: str | None
@@ -103,10 +136,11 @@ class CaPolicy:
 def enrollment_denial(
     authority: str, template: Template, held: Enrollment | None
 ) -> str:
-    """Return the CA's words to an account that may not enroll, or an empty string.
+    """Return the CA's words to an account that gets no certificate, or an empty string.
 
-    The words are those that Windows has for the two codes. undocumented: what Command
-    puts around them.
+    The words are those that Windows has for its codes. undocumented: what Command puts
+    around them; that a request which waits for approval fails in the job, whose
+    orchestrator wants the certificate in the answer (keyfactor-command.md 4.5).
 
     Args:
         authority: A CA of the policy.
@@ -123,5 +157,10 @@ def enrollment_denial(
             "The permissions on the certificate template do not allow the current user "
             "to enroll for this type of certificate. 0x80094012 "
             "(CERTSRV_E_TEMPLATE_DENIED)"
+        )
+    if template.requires_approval:
+        return (
+            f"The request for the template {template.name} is pending: taken under "
+            "submission (CR_DISP_UNDER_SUBMISSION)"
         )
     return ""

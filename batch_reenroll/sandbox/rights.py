@@ -26,9 +26,12 @@ class Right(StrEnum):
     SCHEDULE_STORES = "/certificate_stores/schedule/"
     READ_AGENTS = "/agents/management/read/"
     MODIFY_AGENTS = "/agents/management/modify/"
+    READ_AUTHORITIES = "/certificate_authorities/read/"
+    READ_TEMPLATES = "/certificate_templates/read/"
 
 
-#: The names of Command 10.
+#: The names of Command 10, which has one for CAs and templates together (its pages
+#: "GET Certificate Authority" and "GET Templates"; of 25.1 the claims).
 ROLES: Mapping[Right, str] = MappingProxyType(
     {
         Right.ENROLL_CSR: "CertificateEnrollment: EnrollCSR",
@@ -37,6 +40,8 @@ ROLES: Mapping[Right, str] = MappingProxyType(
         Right.SCHEDULE_STORES: "CertificateStoreManagement: Schedule",
         Right.READ_AGENTS: "AgentManagement: Read",
         Right.MODIFY_AGENTS: "AgentManagement: Modify",
+        Right.READ_AUTHORITIES: "PkiManagement: Read",
+        Right.READ_TEMPLATES: "PkiManagement: Read",
     }
 )
 #: All rights, in our own files.
@@ -44,11 +49,21 @@ EVERYTHING = "all"
 #: Rights that can also be given for the stores of one container.
 CONTAINED = frozenset({Right.READ_STORES, Right.MODIFY_STORES, Right.SCHEDULE_STORES})
 
-_BY_NAME = {
-    re.sub(r"\s", "", name).lower(): right
-    for right, role in ROLES.items()
-    for name in (role, right.value)
-}
+
+def _folded_name(name: str) -> str:
+    return re.sub(r"\s", "", name).lower()
+
+
+def _by_name() -> dict[str, frozenset[Right]]:
+    """Return what each name gives, by the name without blanks in lower case."""
+    found = {right.value: frozenset({right}) for right in Right}
+    for role in ROLES.values():
+        given = frozenset(right for right in Right if ROLES[right] == role)
+        found[_folded_name(role)] = given
+    return found
+
+
+_BY_NAME = _by_name()
 _IN_CONTAINER = re.compile(
     r"(?P<claim>/certificate_stores/\w+/)(?P<claimed>[1-9]\d{0,8})/"
     r"|(?P<role>certificatestoremanagement:\w+)/(?P<granted>[1-9]\d{0,8})",
@@ -93,9 +108,15 @@ class Rights:
     def names(self, major: int) -> list[str]:
         """Return all rights in the words of Command ``major``, sorted.
 
-        A container's id stands behind a name of Command 10 as it stands in a claim.
+        A container's id stands behind a name of Command 10 as it stands in a claim. A
+        name of Command 10 that would give more than is held is left to the claim.
         """
-        whole = [name_of(right, major) for right in self.everywhere]
+        whole = {
+            name_of(right, major)
+            if _BY_NAME[_folded_name(ROLES[right])] <= self.everywhere
+            else right.value
+            for right in self.everywhere
+        }
         parts = [name_of(right, major, number) for right, number in self.contained]
         return sorted(whole) + sorted(parts)
 
@@ -168,15 +189,15 @@ def read_rights(
     contained: set[tuple[Right, int]] = set()
     wrong: list[str] = []
     for name in names:
-        right, number = _read_name(name)
+        rights, number = _read_name(name)
         if name == EVERYTHING:
             everywhere |= set(Right)
-        elif right is None:
+        elif not rights:
             wrong.append(f"{name[:80]!r} is no permission")
         elif number is None:
-            everywhere.add(right)
+            everywhere |= rights
         else:
-            contained.add((right, number))
+            contained |= {(right, number) for right in rights}
     for key, verbs in (containers or {}).items():
         found, bad = _read_container(key, verbs)
         contained |= found
@@ -186,14 +207,14 @@ def read_rights(
     return Rights(everywhere=frozenset(everywhere), contained=frozenset(contained))
 
 
-def _read_name(name: str) -> tuple[Right | None, int | None]:
-    """Return the right that ``name`` means and the container, or None for each."""
-    text = re.sub(r"\s", "", name).lower()
+def _read_name(name: str) -> tuple[frozenset[Right], int | None]:
+    """Return the rights that ``name`` gives, and the container or None."""
+    text = _folded_name(name)
     found = _IN_CONTAINER.fullmatch(text)
     if found is None:
-        return _BY_NAME.get(text), None
+        return _BY_NAME.get(text, frozenset()), None
     number = int(found["claimed"] or found["granted"])
-    return _BY_NAME.get(found["claim"] or found["role"]), number
+    return _BY_NAME.get(found["claim"] or found["role"], frozenset()), number
 
 
 def _read_container(
@@ -204,9 +225,9 @@ def _read_container(
     found: set[tuple[Right, int]] = set()
     wrong: list[str] = []
     for verb in verbs:
-        right = _BY_NAME.get(f"certificatestoremanagement:{verb.strip().lower()}")
-        if right is None:
+        rights = _BY_NAME.get(f"certificatestoremanagement:{verb.strip().lower()}")
+        if rights is None:
             wrong.append(f"{verb[:40]!r} is no permission on a container")
         else:
-            found.add((right, int(key)))
+            found |= {(right, int(key)) for right in rights}
     return found, wrong

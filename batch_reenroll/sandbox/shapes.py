@@ -11,6 +11,7 @@ from typing import Annotated, NotRequired, TypedDict
 
 from batch_reenroll.sandbox.marks import (
     DataType,
+    EnrollmentTypes,
     Guid,
     Int64,
     PasswordStyle,
@@ -181,6 +182,46 @@ class AgentJson(TypedDict):
     LastThumbprintUsed: str
     LastErrorCode: Int64
     LastErrorMessage: str
+
+
+ForestRoot = Annotated[str, Where(lambda of: of.forest_root)]
+
+
+class CertificateAuthorityJson(TypedDict):
+    """One certificate authority."""
+
+    Id: int
+    LogicalName: str
+    HostName: str
+    Delegate: bool
+    DelegateEnrollment: bool
+    ForestRoot: NotRequired[ForestRoot]
+    ConfigurationTenant: str
+    Remote: bool
+    Standalone: bool
+    AllowedEnrollmentTypes: EnrollmentTypes
+    CAType: Annotated[int, Rule(low=0, high=1)]
+    UseAllowedRequesters: bool
+    AllowedRequesters: list[str]
+
+
+class TemplateJson(TypedDict):
+    """One certificate template."""
+
+    Id: int
+    CommonName: str
+    TemplateName: str
+    Oid: str
+    KeySize: str
+    KeyType: str
+    ForestRoot: NotRequired[ForestRoot]
+    ConfigurationTenant: str
+    FriendlyName: str
+    DisplayName: str
+    AllowedEnrollmentTypes: EnrollmentTypes
+    UseAllowedRequesters: bool
+    AllowedRequesters: list[str]
+    RequiresApproval: bool
 
 
 class ScheduledJobJson(TypedDict):

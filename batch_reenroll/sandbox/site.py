@@ -9,13 +9,16 @@ from batch_reenroll.sandbox.exchange import Request
 from batch_reenroll.sandbox.jobcontrol import JobControl
 from batch_reenroll.sandbox.listings import (
     agent_listing,
+    authority_listing,
     history_listing,
     scheduled_listing,
     store_listing,
     store_type_listing,
+    template_listing,
 )
 from batch_reenroll.sandbox.orchestration import Orchestration
 from batch_reenroll.sandbox.params import Listing
+from batch_reenroll.sandbox.policy import Numbered, Template
 from batch_reenroll.sandbox.state import HistoryRow, Job, Orchestrator, Store
 from batch_reenroll.sandbox.storetypes import StoreType
 from batch_reenroll.sandbox.world import World
@@ -30,6 +33,8 @@ class Listings:
     history: Listing[HistoryRow]
     agents: Listing[Orchestrator]
     store_types: Listing[StoreType]
+    authorities: Listing[Numbered[str]]
+    templates: Listing[Numbered[Template]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,8 @@ def open_listings(world: World) -> Listings:
         history=history_listing(world),
         agents=agent_listing(),
         store_types=store_type_listing(),
+        authorities=authority_listing(),
+        templates=template_listing(),
     )
 
 

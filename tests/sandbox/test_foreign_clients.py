@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import pytest
 from command_v11_client import AuthenticatedClient
 from command_v11_client.api.agent import get_agents
+from command_v11_client.api.certificate_authority import get_certificate_authority
 from command_v11_client.api.certificate_store import (
     get_certificate_stores,
     get_certificate_stores_id_inventory,
@@ -31,6 +32,7 @@ from command_v11_client.api.orchestrator_job import (
     get_orchestrator_jobs_job_history,
     get_orchestrator_jobs_scheduled_jobs,
 )
+from command_v11_client.api.template import get_templates
 from command_v11_client.models import (
     KeyfactorCommonQueryableExtensionsSortOrder as SortOrder,
 )
@@ -187,6 +189,23 @@ def test_keyfactors_sdk_reads_every_list(command: SandboxServer) -> None:
     assert {store.cert_store_type for store in stores} <= known[0]
     assert {store.agent_id for store in stores} <= known[1]
     assert {job.job_type for job in jobs} >= {"PEMInventory", "IISUInventory"}
+
+
+def test_keyfactors_sdk_reads_cas_and_templates(command: SandboxServer) -> None:
+    with sdk(command) as client:
+        cas = get_certificate_authority.sync(client=client)
+        templates = get_templates.sync(client=client, sort_field="CommonName")
+
+    assert isinstance(cas, list)
+    assert isinstance(templates, list)
+    policy = command.config.policy
+    names = tuple(f"{ca.host_name}\\{ca.logical_name}" for ca in cas)
+    assert names == policy.authorities
+    assert {ca.allowed_enrollment_types for ca in cas} == {2}
+    needs = {item.common_name: item.requires_approval for item in templates}
+    assert needs == {
+        item.name: item.requires_approval for item in policy.templates.values()
+    }
 
 
 def test_keyfactors_sdk_reads_stores_that_lack_what_a_store_can_lack(

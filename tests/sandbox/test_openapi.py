@@ -23,6 +23,8 @@ LISTS = {
     "/OrchestratorJobs/JobHistory": "list_job_history",
     "/CertificateStoreTypes": "list_store_types",
     "/Agents": "list_agents",
+    "/CertificateAuthority": "list_certificate_authorities",
+    "/Templates": "list_templates",
 }
 
 

@@ -52,6 +52,8 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, set[Right]]] = [
     ("GET", "/CertificateStoreTypes/2", None, STORE),
     ("GET", "/Agents", None, AGENT),
     ("GET", f"/Agents/{GUID}", None, AGENT),
+    ("GET", "/CertificateAuthority", None, {Right.READ_AUTHORITIES}),
+    ("GET", "/Templates", None, {Right.READ_TEMPLATES}),
     ("GET", "/Status/Endpoints", None, set()),
 ]
 

@@ -62,10 +62,17 @@ def test_the_names_of_a_dialect_mean_the_same_rights(
 
 @pytest.mark.parametrize("right", list(Right))
 def test_both_families_name_the_same_rights_in_any_case(right: Right) -> None:
-    expected = Rights(everywhere=frozenset({right}))
     role = ROLES[right]
-    for name in (role, role.upper(), role.replace(": ", " :"), right.value.upper()):
-        assert read_rights([name]) == expected
+    given = frozenset(other for other in Right if ROLES[other] == role)
+    for name in (role, role.upper(), role.replace(": ", " :")):
+        assert read_rights([name]) == Rights(everywhere=given)
+    assert read_rights([right.value.upper()]) == Rights(everywhere=frozenset({right}))
+
+
+def test_one_permission_of_10_reads_cas_and_templates() -> None:
+    both = frozenset({Right.READ_AUTHORITIES, Right.READ_TEMPLATES})
+    assert read_rights(["PkiManagement: Read"]) == Rights(everywhere=both)
+    assert Rights(everywhere=both).names(10) == ["PkiManagement: Read"]
 
 
 def test_containers_are_given_by_claim_and_by_container() -> None:

@@ -100,6 +100,19 @@ async def test_what_the_fleet_holds_is_read(
     assert (orchestrator.agent_id, orchestrator.status) == (stores[0].agent_id, 2)
 
 
+async def test_what_its_cas_issue_is_read(
+    client: CommandClient, sandbox: SandboxServer
+) -> None:
+    policy = sandbox.config.policy
+    found = await client.enrollment()
+    assert found.authorities == policy.authorities
+    assert found.templates is not None
+    needs = {item.names[0]: item.needs_approval for item in found.templates}
+    assert needs == {
+        item.name: item.requires_approval for item in policy.templates.values()
+    }
+
+
 async def test_a_store_that_is_not_there_is_none(client: CommandClient) -> None:
     assert await client.store("00000000-0000-4000-8000-000000000000") is None
 

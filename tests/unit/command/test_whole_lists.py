@@ -15,6 +15,7 @@ from unit.command.scripted import (
     json_answer,
 )
 
+from batch_reenroll.campaign.preflight import Enrollment
 from batch_reenroll.command.answer import Answer
 from batch_reenroll.command.client import CommandClient
 from batch_reenroll.command.dialect import Family
@@ -76,6 +77,16 @@ async def test_items_left_out_between_two_pages_are_found_by_reading_again() -> 
 async def test_a_total_that_counts_what_we_may_not_see_ends_the_reading() -> None:
     found = await numbers_read(lambda page, _: ([1, 2] if page == 1 else [], 5))
     assert found == {1, 2}
+
+
+async def test_cas_and_templates_are_asked_for_where_they_are_wanted() -> None:
+    client, transport = client_of(lambda *_: ([], None))
+    directory = await read_directory(client)
+    assert directory.enrollment == Enrollment()
+    asked = {item.path for item in transport.asked}
+    assert not asked & {"/CertificateAuthority", "/Templates"}
+    directory = await read_directory(client, enrollment=True)
+    assert directory.enrollment == Enrollment(authorities=(), templates=())
 
 
 async def test_a_server_that_ignores_the_page_is_not_read_for_ever() -> None:
