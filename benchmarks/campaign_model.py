@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
+from batch_reenroll.campaign.breakers import Way
 from batch_reenroll.campaign.lanes import Lanes
 from batch_reenroll.campaign.limiter import Gcra
 
@@ -92,7 +93,7 @@ class CampaignModel:
         for agent in self._agents.values():
             for _ in range(agent.truth.rows):
                 self._owner[row_no] = agent.truth.name
-                self._lanes.add(row_no, agent.truth.name, row_no)
+                self._lanes.add(row_no, Way(agent_id=agent.truth.name), row_no)
                 row_no += 1
             phase_s = self._rng.random() * agent.truth.heartbeat_s
             self._at(phase_s, partial(self._heartbeat, agent))

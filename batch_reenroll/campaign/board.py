@@ -140,6 +140,7 @@ class JobBoard:
         records: Iterable[JobRecord],
         at_s: float,
         server_time: datetime | None = None,
+        read_s: float | None = None,
     ) -> None:
         """Add rows of JobHistory, seen before or not.
 
@@ -152,12 +153,14 @@ class JobBoard:
             at_s: When the look began, monotonic seconds.
             server_time: Command's clock as it answered, to tell what ended long ago;
                 without it, ends are not remembered.
+            read_s: When they were read, monotonic seconds; None = as the look began.
         """
         newest_first = sorted(records, key=lambda r: r.history_id, reverse=True)
         for record in newest_first:
             self.high_id = max(self.high_id, record.history_id)
             place = place_of(record.client_machine, record.store_path)
-            self._note_end(place, record, at_s, server_time)
+            seen_s = at_s if read_s is None else read_s
+            self._note_end(place, record, seen_s, server_time)
             known = self._jobs.get(record.job_id)
             if known is None:
                 if is_final(record) and place not in self._watched:
@@ -238,7 +241,7 @@ class JobBoard:
     def stranger_ended_s(self, row: Row) -> float | None:
         """Return when somebody else's job of the row's store had ended, or None.
 
-        Monotonic seconds of the look that first showed it. Jobs that were
+        Monotonic seconds of the read that first showed it. Jobs that were
         :meth:`claim`-ed as ours do not count, and ends are forgotten with
         :meth:`forget_ends`.
         """
@@ -258,7 +261,7 @@ class JobBoard:
         self,
         place: Place,
         record: JobRecord,
-        at_s: float,
+        seen_s: float,
         server_time: datetime | None,
     ) -> None:
         ended = record.ended_at
@@ -267,7 +270,7 @@ class JobBoard:
         # A job that failed changes no inventory.
         if record.result is not JobResult.FAILURE:
             age_s = (server_time - ended).total_seconds()
-            self._ends.note(place, record.job_id, seen_s=at_s, age_s=age_s)
+            self._ends.note(place, record.job_id, seen_s=seen_s, age_s=age_s)
 
     def fence_for(self, row: Row) -> Fence:
         """Return the fence for an attempt of ``row`` that is about to be made."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from batch_reenroll.campaign.causes import BreakerRules, Ended, History
+from batch_reenroll.campaign.causes import BreakerRules, Ended, History, suspect
 
 
 class Phase(StrEnum):
@@ -39,6 +39,7 @@ class Breaker:
         self._history = History(rules)
         self._phase = Phase.CLOSED
         self._cause: str | None = None
+        self._suspects: frozenset[str | None] = frozenset()
         self._probe: int | None = None
         self._failed_probes = 0
         self._rest_until_s: float | None = None
@@ -59,6 +60,11 @@ class Breaker:
     def rest_until_s(self) -> float | None:
         """When it admits its next probe; None: it is not open, or it is for good."""
         return self._rest_until_s if self._phase is Phase.OPEN else None
+
+    @property
+    def suspects(self) -> frozenset[str | None]:
+        """The sources of the failures that opened it; None: one was no source's."""
+        return self._suspects
 
     def admits(self, now_s: float) -> bool:
         """Return whether a row may go now."""
@@ -83,8 +89,18 @@ class Breaker:
         """Open it for a cause that no row shows; return whether it was closed."""
         if self._phase is not Phase.CLOSED:
             return False
-        self._cause = cause
+        self._cause, self._suspects = cause, frozenset()
         self._open(now_s)
+        return True
+
+    def pardon(self, source: str) -> bool:
+        """Close it where nothing but ``source`` opened it; return whether it did.
+
+        For when that source is found to be at fault itself.
+        """
+        if self._phase is not Phase.OPEN or self._suspects != {source}:
+            return False
+        self._close()
         return True
 
     def record(self, row: Ended, now_s: float) -> bool:
@@ -94,7 +110,11 @@ class Breaker:
         if self._phase is not Phase.CLOSED or not self._history.counts(row):
             return False
         cause = self._history.add(row)
-        return cause is not None and self.trip(cause, now_s)
+        if cause is None:
+            return False
+        self.trip(cause, now_s)
+        self._suspects = self._history.suspects
+        return True
 
     def _judge_probe(self, row: Ended, now_s: float) -> bool:
         if not self._history.counts(row):
@@ -104,6 +124,7 @@ class Breaker:
             self._close()
             return False
         self._failed_probes += 1
+        self._suspects |= {suspect(row)}
         self._open(now_s)
         return True
 
@@ -114,4 +135,5 @@ class Breaker:
 
     def _close(self) -> None:
         self._phase, self._cause, self._failed_probes = Phase.CLOSED, None, 0
+        self._suspects = frozenset()
         self._history.forget()

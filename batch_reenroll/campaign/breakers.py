@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from batch_reenroll.campaign.breaker import Breaker
-from batch_reenroll.campaign.causes import AUTHORITY, BreakerRules, Ended
+from batch_reenroll.campaign.breaker import Breaker, Phase
+from batch_reenroll.campaign.causes import AT_THE_CA, AUTHORITY, BreakerRules, Ended
 
 #: How often an orchestrator asks for work where nothing else is known: what the C
 #: agent falls back to (keyfactor-command.md 9).
@@ -23,13 +23,31 @@ class Kind(StrEnum):
     AUTHORITY = "authority"
 
 
+def title(kind: str, name: str) -> str:
+    """Return what people call an orchestrator or a CA."""
+    return f"the {'CA' if kind == Kind.AUTHORITY else 'orchestrator'} {name}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A breaker that has just opened, for the journal and the lanes."""
+    """A breaker that has opened, for the journal and the lanes."""
 
     kind: Kind
     name: str
     cause: str
+
+    @property
+    def title(self) -> str:
+        """What people call it: ``the orchestrator NAME``, ``the CA NAME``."""
+        return title(self.kind, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """A breaker that has just closed."""
+
+    kind: Kind
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +56,16 @@ class Way:
 
     agent_id: str
     authority: str = ""
+
+    @classmethod
+    def of(cls, agent_id: str, authority: str | None) -> Way:
+        """Return the way of a row; the names of CAs are told apart without case."""
+        return cls(agent_id=agent_id, authority=authority_key(authority))
+
+
+def authority_key(name: str | None) -> str:
+    """Return what a CA is known by: host and logical names have no case on Windows."""
+    return (name or "").casefold()
 
 
 class Breakers:
@@ -85,15 +113,41 @@ class Breakers:
         for breaker in self._pair(way):
             breaker.give_back(row_no)
 
-    def record(self, row: Ended, way: Way, now_s: float) -> list[Opened]:
-        """Count one ended row; return the breakers that it opened, n <= 2."""
-        names = (Kind.ORCHESTRATOR, way.agent_id), (Kind.AUTHORITY, way.authority)
-        return [
-            Opened(kind=kind, name=name, cause=breaker.cause or "")
-            for kind, name in names
-            for breaker in [self.of(kind, name)]
-            if breaker.record(row, now_s)
-        ]
+    def record(self, row: Ended, way: Way, now_s: float) -> list[Opened | Closed]:
+        """Count one ended row; return the breakers that it opened or closed.
+
+        What fails by the fault of a CA is not its orchestrators' fault: once several
+        of them have opened a CA's breaker, failures of its rows do not count against
+        an orchestrator, and those that were cut off for nothing else go on.
+        """
+        agent, authority = self._pair(way)
+        turned: list[Opened | Closed] = []
+        by_ca = row.failure is not None and row.reason in AT_THE_CA
+        if by_ca and authority.phase is not Phase.CLOSED:
+            agent.give_back(row.row_no)
+        else:
+            ended = replace(row, source=way.authority)
+            turned += self._count(Kind.ORCHESTRATOR, way.agent_id, ended, now_s)
+        ended = replace(row, source=way.agent_id)
+        at_ca = list(self._count(Kind.AUTHORITY, way.authority, ended, now_s))
+        if at_ca and len(authority.suspects) > 1:
+            turned += self._pardoned(way.authority)
+        return turned + at_ca
+
+    def _count(
+        self, kind: Kind, name: str, row: Ended, now_s: float
+    ) -> Iterator[Opened | Closed]:
+        breaker = self.of(kind, name)
+        was_open = breaker.phase is not Phase.CLOSED
+        if breaker.record(row, now_s):
+            yield Opened(kind=kind, name=name, cause=breaker.cause or "")
+        elif was_open and breaker.phase is Phase.CLOSED:
+            yield Closed(kind=kind, name=name)
+
+    def _pardoned(self, authority: str) -> Iterator[Closed]:
+        for (kind, name), breaker in self._breakers.items():
+            if kind is Kind.ORCHESTRATOR and breaker.pardon(authority):
+                yield Closed(kind=kind, name=name)
 
     def hear(self, agent_id: str, cause: str | None, now_s: float) -> Opened | None:
         """Trip an orchestrator's breaker where it is silent; return it if it opened.

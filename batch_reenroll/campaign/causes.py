@@ -75,7 +75,8 @@ class Ended:
         row_no: Which row; a probe is told by it.
         outcome, reason: How and why it ended.
         fingerprint: Its message without what differs from row to row.
-        source: What one cause may be spread over: the orchestrator's GUID.
+        source: What one cause may be spread over: for a CA's breaker the
+            orchestrator's GUID, for an orchestrator's the CA.
     """
 
     row_no: int
@@ -99,6 +100,7 @@ class History:
     _in_a_row: int = 0
     _alike: int = 0
     _sources: set[str] = field(default_factory=set)
+    _suspects: set[str | None] = field(default_factory=set)
     _last: deque[tuple[Cause | None, str]] = field(default_factory=deque)
 
     def counts(self, row: Ended) -> bool:
@@ -111,7 +113,13 @@ class History:
         """Begin anew."""
         self._in_a_row = self._alike = 0
         self._sources.clear()
+        self._suspects.clear()
         self._last.clear()
+
+    @property
+    def suspects(self) -> frozenset[str | None]:
+        """The sources of the failures in a row; None among them: no source's fault."""
+        return frozenset(self._suspects)
 
     def add(self, row: Ended) -> str | None:
         """Count a row that counts; return why it is one failure too many, or None.
@@ -120,24 +128,26 @@ class History:
         feeding on would only lengthen the queue.
         """
         cause = row.failure
-        self._remember(cause, row.source)
+        self._remember(cause, row)
         if cause is None:
             return None
         if row.reason is Reason.PICKUP_TIMEOUT:
             return "nothing was picked up within the pick-up timeout"
         return self._streak(cause) or self._share(cause)
 
-    def _remember(self, cause: Cause | None, source: str) -> None:
+    def _remember(self, cause: Cause | None, row: Ended) -> None:
         if not self._last or self._last[-1][0] != cause:
             self._alike = 0
             self._sources.clear()
         if cause is None:
             self._in_a_row = 0
+            self._suspects.clear()
         else:
             self._in_a_row += 1
             self._alike += 1
-            self._sources.add(source)
-        self._last.append((cause, source))
+            self._sources.add(row.source)
+            self._suspects.add(suspect(row))
+        self._last.append((cause, row.source))
         if len(self._last) > self.rules.of_last:
             self._last.popleft()
 
@@ -166,6 +176,11 @@ class History:
                 many = f"{sources.total()} of the last {n_last} rows failed for"
                 return f"{many}: {_words(cause)}"
         return None
+
+
+def suspect(row: Ended) -> str | None:
+    """Return the source that a failure may be the fault of; None where it is not."""
+    return row.source if row.reason in AT_THE_CA else None
 
 
 def _words(cause: Cause) -> str:

@@ -1,6 +1,6 @@
 """Ended jobs of other people at our stores: the inventory may lag behind them.
 
-An end is dated by the look that first showed it, not by its ``OperationEnd``: whose
+An end is dated by the read that first showed it, not by its ``OperationEnd``: whose
 clock that comes from is not documented, and an orchestrator's may be minutes off
 Command's. Clocks tell only what is long past.
 """
@@ -29,7 +29,7 @@ class Ends:
         Args:
             place: Its store.
             job_id: Noted once, however often it is read.
-            seen_s: When the look began that shows it.
+            seen_s: When the page was read that shows it.
             age_s: How long ago it ended, by the clocks.
         """
         if age_s <= LONG_PAST_S and job_id not in self._known:

@@ -3,70 +3,45 @@
 Pure and synchronous. An orchestrator runs its jobs one after another, so a campaign
 ends when its slowest one does: the lane with the least time to spare goes first, that
 is the earliest deadline less the work still to do, and without deadlines the most
-work. One turn in four goes round instead, so that nobody starves. Caps hold for the
-whole campaign and for each orchestrator; and a *place* (the machine and path by which
-job lists name a store) is never in flight twice, because nothing in those lists would
-tell the two apart.
+work. One turn in four goes to whoever has waited longest for one, so that nobody
+starves. Within a lane the CAs take turns. Caps hold for the whole campaign and for
+each orchestrator; and a *place* (the machine and path by which job lists name a store)
+is never in flight twice, because nothing in those lists would tell the two apart.
+
+Before each orchestrator and each CA stands a *gate*. Rows behind a gate that is shut
+keep nobody else waiting.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from array import array
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-#: One turn in so many goes round. Every lane that may go has its turn within so many
-#: times the number of lanes; an urgent one has at least the rest.
+from batch_reenroll.campaign.breakers import Kind, Way
+from batch_reenroll.campaign.queues import Gate, Lane, Line, Queue
+
+#: One turn in so many goes to who has waited longest. Every lane that may go has its
+#: turn within so many times the number of lanes; an urgent one has at least the rest.
 ROUND_EVERY = 4
-
-
-@dataclass(slots=True)
-class _Lane:
-    """Rows of one orchestrator: numbers, places, deadlines; then a cursor."""
-
-    number: int
-    job_s: float
-    rows: array[int] = field(default_factory=lambda: array("q"))
-    places: array[int] = field(default_factory=lambda: array("q"))
-    deadlines: array[float] = field(default_factory=lambda: array("d"))
-    next: int = 0
-    first: deque[tuple[int, int]] = field(default_factory=deque)
-    in_flight: int = 0
-    closed: bool = False
-    version: int = 0
-
-    def waiting(self) -> int:
-        return len(self.rows) - self.next + len(self.first)
-
-    def pop(self) -> tuple[int, int]:
-        if self.first:
-            return self.first.popleft()
-        at = self.next
-        self.next += 1
-        return self.rows[at], self.places[at]
-
-    def urgency(self) -> tuple[float, float]:
-        """Return a key, least first: time to spare, then the work still to do."""
-        work_s = (self.waiting() + self.in_flight) * self.job_s
-        last = len(self.deadlines) - 1
-        deadline_s = self.deadlines[min(self.next, last)] if last >= 0 else math.inf
-        return deadline_s - work_s, -work_s
 
 
 @dataclass(slots=True)
 class _Flight:
     """A row that was taken: what it holds."""
 
-    agent_id: str
+    queue: Queue
     place: int
     holds_slot: bool = True
 
 
 class Lanes:
     """Rows that wait, and who may go.
+
+    Taking a row costs O(log n) of the orchestrators and O(n) of the CAs, whatever the
+    number of rows.
 
     Args:
         max_in_flight: Rows that may hold a slot at one time, >= 1.
@@ -85,57 +60,64 @@ class Lanes:
         self._max_in_flight = max_in_flight
         self._per_orchestrator = per_orchestrator
         self._job_s = job_s or {}
-        self._lanes: dict[str, _Lane] = {}
-        self._turn: deque[str] = deque()
-        self._urgent: list[tuple[tuple[float, float], int, int, str]] = []
-        self._moved: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._lines: dict[str, Line] = {}
+        self._queues: dict[Way, Queue] = {}
         self._taken = 0
         self._flights: dict[int, _Flight] = {}
         self._slots = 0
-        self._blocked: dict[int, deque[tuple[str, int]]] = {}
+        self._waiting = 0
         self._busy: set[int] = set()
-        self._resting: dict[int, tuple[str, int, float]] = {}
+        self._blocked: dict[int, dict[Queue, deque[int]]] = {}
+        self._n_timed = 0
+        self._resting: list[tuple[float, int, int, int, Queue]] = []
+        self._opening: list[tuple[float, int, Gate]] = []
 
     def add(
-        self, row_no: int, agent_id: str, place: int, *, deadline_s: float = math.inf
+        self, row_no: int, way: Way, place: int, *, deadline_s: float = math.inf
     ) -> None:
-        """Put a row at the end of its orchestrator's lane.
+        """Put a row behind the others of its orchestrator and CA.
 
-        Rows of a lane go in the order in which they are added: add those with the
-        earliest deadline first.
+        These go in the order in which they are added: add those with the earliest
+        deadline first.
 
         Args:
             row_no: The row.
-            agent_id: Its orchestrator.
+            way: Its orchestrator and its CA.
             place: Its place's number.
             deadline_s: When it should have ended, in seconds on any one clock.
         """
-        lane = self._lane(agent_id)
-        lane.rows.append(row_no)
-        lane.places.append(place)
-        lane.deadlines.append(deadline_s)
-        self._moved[agent_id] = lane
+        queue = self._queue(way)
+        queue.rows.append(row_no)
+        queue.places.append(place)
+        queue.deadlines.append(deadline_s)
+        self._count(queue, 1)
+        self._touch(queue.lane)
 
-    def resume(self, row_no: int, agent_id: str, place: int, *, slot: bool) -> None:
+    def resume(self, row_no: int, way: Way, place: int, *, slot: bool) -> None:
         """Account for a row that was in flight when the last process ended."""
-        self._lane(agent_id)
-        self._start(row_no, agent_id, place)
+        self._start(row_no, self._queue(way), place)
         if not slot:
             self.release_slot(row_no)
 
     def take(self, now_s: float) -> int | None:
         """Return the next row that may go, now holding a slot and its place.
 
-        None where nothing may go: all lanes empty, full, closed, or resting.
+        None where nothing may go: no rows, no slots, gates shut, or rows that rest.
         """
         self._wake(now_s)
         if self._slots >= self._max_in_flight:
             return None
         in_turn = self._taken % ROUND_EVERY == ROUND_EVERY - 1
-        row_no = self._take_in_turn() if in_turn else self._take_urgent()
-        if row_no is not None:
-            self._taken += 1
-        return row_no
+        while (queue := self._next_queue(in_turn=in_turn)) is not None:
+            row_no = self._take_from(queue)
+            if row_no is not None:
+                return row_no
+        return None
+
+    def way(self, row_no: int) -> Way:
+        """Return the way of a row that was taken."""
+        return self._flights[row_no].queue.way
 
     def release_slot(self, row_no: int) -> None:
         """The row's job has ended: another may start; the place is still held."""
@@ -143,51 +125,63 @@ class Lanes:
         if flight.holds_slot:
             flight.holds_slot = False
             self._slots -= 1
-            lane = self._lanes[flight.agent_id]
-            lane.in_flight -= 1
-            self._moved[flight.agent_id] = lane
+            flight.queue.lane.in_flight -= 1
+            self._touch(flight.queue.lane)
 
     def finish(self, row_no: int) -> None:
         """The row has ended: free its slot and its place."""
         self.release_slot(row_no)
-        flight = self._flights.pop(row_no)
-        self._busy.discard(flight.place)
-        waiting = self._blocked.get(flight.place)
-        if waiting:
-            agent_id, next_row = waiting.popleft()
-            while waiting and self._lanes[agent_id].closed:
-                agent_id, next_row = waiting.popleft()
-            self._put_first(agent_id, next_row, flight.place)
-            if not waiting:
-                del self._blocked[flight.place]
+        place = self._flights.pop(row_no).place
+        self._busy.discard(place)
+        # One row of each queue: which of them may pass its gates is not known yet.
+        blocked = self._blocked.get(place, {})
+        for queue, rows in list(blocked.items()):
+            self._put_first(queue, rows.popleft(), place)
+            if not rows:
+                del blocked[queue]
+        if not blocked:
+            self._blocked.pop(place, None)
 
     def give_back(self, row_no: int, *, not_before_s: float) -> None:
-        """Return a taken row to the head of its lane, to rest until then."""
+        """Return a taken row to the head of its queue, to rest until then."""
         flight = self._flights[row_no]
         self.finish(row_no)
-        self._resting[row_no] = (flight.agent_id, flight.place, not_before_s)
+        self._count(flight.queue, 1)
+        self._n_timed += 1
+        entry = not_before_s, self._n_timed, row_no, flight.place, flight.queue
+        heapq.heappush(self._resting, entry)
 
-    def close(self, agent_id: str) -> None:
-        """Take no more rows from this orchestrator (its breaker is open)."""
-        self._lane(agent_id).closed = True
+    def set_gate(self, kind: Kind, name: str, opens_s: float | None) -> None:
+        """Say when rows may pass the gate of an orchestrator or a CA.
+
+        Args:
+            kind: Which of the two.
+            name: The orchestrator's GUID, or the CA as ways name it.
+            opens_s: From then on; -inf: now, inf: not before it is said again. None:
+                never, and its rows are no longer waited for, until it is said again.
+        """
+        gate = self._gate(kind, name)
+        given_up, opens_s = opens_s is None, math.inf if opens_s is None else opens_s
+        if gate.opens_s == opens_s and gate.given_up == given_up:
+            return
+        gate.opens_s, gate.given_up = opens_s, given_up
+        if math.isfinite(opens_s):
+            self._n_timed += 1
+            heapq.heappush(self._opening, (opens_s, self._n_timed, gate))
+        for queue in gate.queues:
+            self._weigh(queue)
+        self._gate_moved(gate)
 
     def next_wake_s(self) -> float | None:
-        """Return when the first resting row may go, or None where none rests."""
-        return min((rest[2] for rest in self._resting.values()), default=None)
+        """Return when the first rest ends or the first gate opens, or None."""
+        self._drop_void()
+        ends = [heap[0][0] for heap in (self._resting, self._opening) if heap]
+        return min(ends, default=None)
 
     @property
     def waiting(self) -> int:
-        """Rows in open lanes that have not been taken, resting ones included."""
-        lanes = sum(lane.waiting() for lane in self._lanes.values() if not lane.closed)
-        blocked = sum(
-            not self._lanes[agent].closed
-            for queue in self._blocked.values()
-            for agent, _ in queue
-        )
-        resting = sum(
-            not self._lanes[agent].closed for agent, _, _ in self._resting.values()
-        )
-        return lanes + blocked + resting
+        """Rows that have not been taken, those behind gates given up left out."""
+        return self._waiting
 
     @property
     def held(self) -> int:
@@ -199,76 +193,121 @@ class Lanes:
         """Rows that hold a slot."""
         return self._slots
 
-    def _lane(self, agent_id: str) -> _Lane:
+    # -- queues and gates ----------------------------------------------------------
+
+    def _queue(self, way: Way) -> Queue:
+        queue = self._queues.get(way)
+        if queue is None:
+            lane, line = self._lane(way.agent_id), self._line(way.authority)
+            queue = Queue(number=len(self._queues), way=way, lane=lane, line=line)
+            self._queues[way] = queue
+            lane.gate.queues.append(queue)
+            line.gate.queues.append(queue)
+            self._weigh(queue)
+        return queue
+
+    def _lane(self, agent_id: str) -> Lane:
         lane = self._lanes.get(agent_id)
         if lane is None:
-            job_s = self._job_s.get(agent_id, 1.0)
-            lane = _Lane(number=len(self._lanes), job_s=job_s)
-            self._lanes[agent_id] = lane
-            self._turn.append(agent_id)
+            lane = self._lanes[agent_id] = Lane(
+                number=len(self._lanes),
+                job_s=self._job_s.get(agent_id, 1.0),
+                cap=self._per_orchestrator,
+            )
         return lane
 
-    def _may_go(self, lane: _Lane) -> bool:
-        return (
-            not lane.closed
-            and lane.in_flight < self._per_orchestrator
-            and lane.waiting() > 0
+    def _line(self, authority: str) -> Line:
+        return self._lines.setdefault(authority, Line())
+
+    def _gate(self, kind: Kind, name: str) -> Gate:
+        if kind is Kind.ORCHESTRATOR:
+            return self._lane(name).gate
+        return self._line(name).gate
+
+    def _gate_moved(self, gate: Gate) -> None:
+        for queue in gate.queues:
+            if queue.lane.gate is gate:
+                self._move(queue)
+
+    def _weigh(self, queue: Queue) -> None:
+        """Leave the rows of a queue out of the counts, or take them in."""
+        given_up = queue.lane.gate.given_up or queue.line.gate.given_up
+        if given_up != queue.given_up:
+            n_rows = queue.waiting
+            self._count(queue, -n_rows)
+            queue.given_up = given_up
+            self._count(queue, n_rows)
+            self._touch(queue.lane)
+
+    def _count(self, queue: Queue, n_rows: int) -> None:
+        queue.waiting += n_rows
+        if not queue.given_up:
+            queue.lane.waiting += n_rows
+            self._waiting += n_rows
+
+    # -- whose turn it is ------------------------------------------------------------
+
+    def _touch(self, lane: Lane) -> None:
+        for queue in lane.gate.queues:
+            self._move(queue)
+
+    def _move(self, queue: Queue) -> None:
+        queue.version += 1
+        queue.line.moved[queue] = None
+
+    def _next_queue(self, *, in_turn: bool) -> Queue | None:
+        heads = (
+            line.head(in_turn=in_turn)
+            for line in self._lines.values()
+            if line.gate.is_open
         )
+        first = min((head for head in heads if head is not None), default=None)
+        return None if first is None else first[2]
 
-    def _rank(self) -> None:
-        """Enter lanes that have changed among the urgent; older entries are void."""
-        for agent_id, lane in self._moved.items():
-            lane.version += 1
-            if self._may_go(lane):
-                entry = (lane.urgency(), lane.number, lane.version, agent_id)
-                heapq.heappush(self._urgent, entry)
-        self._moved.clear()
-
-    def _take_urgent(self) -> int | None:
-        self._rank()
-        while self._urgent:
-            _, _, version, agent_id = heapq.heappop(self._urgent)
-            lane = self._lanes[agent_id]
-            if version == lane.version:
-                row_no = self._take_from(agent_id, lane)
-                if row_no is not None:
-                    return row_no
-        return None
-
-    def _take_in_turn(self) -> int | None:
-        for _ in range(len(self._turn)):
-            agent_id = self._turn[0]
-            self._turn.rotate(-1)
-            row_no = self._take_from(agent_id, self._lanes[agent_id])
-            if row_no is not None:
+    def _take_from(self, queue: Queue) -> int | None:
+        while queue.has_rows:
+            row_no, place, was_first = queue.pop()
+            if place not in self._busy:
+                self._taken += 1
+                queue.turn = queue.lane.turn = self._taken
+                self._count(queue, -1)
+                self._start(row_no, queue, place)
                 return row_no
+            waiting = self._blocked.setdefault(place, {}).setdefault(queue, deque())
+            if was_first:
+                waiting.appendleft(row_no)
+            else:
+                waiting.append(row_no)
+        self._move(queue)
         return None
 
-    def _take_from(self, agent_id: str, lane: _Lane) -> int | None:
-        while self._may_go(lane):
-            row_no, place = lane.pop()
-            if place in self._busy:
-                self._blocked.setdefault(place, deque()).append((agent_id, row_no))
-                continue
-            self._start(row_no, agent_id, place)
-            return row_no
-        return None
-
-    def _start(self, row_no: int, agent_id: str, place: int) -> None:
-        self._flights[row_no] = _Flight(agent_id, place)
+    def _start(self, row_no: int, queue: Queue, place: int) -> None:
+        self._flights[row_no] = _Flight(queue, place)
         self._busy.add(place)
         self._slots += 1
-        lane = self._lanes[agent_id]
-        lane.in_flight += 1
-        self._moved[agent_id] = lane
+        queue.lane.in_flight += 1
+        self._touch(queue.lane)
 
-    def _put_first(self, agent_id: str, row_no: int, place: int) -> None:
-        lane = self._lanes[agent_id]
-        lane.first.append((row_no, place))
-        self._moved[agent_id] = lane
+    def _put_first(self, queue: Queue, row_no: int, place: int) -> None:
+        queue.first.append((row_no, place))
+        self._move(queue)
+
+    # -- what time brings ------------------------------------------------------------
 
     def _wake(self, now_s: float) -> None:
-        due = [no for no, rest in self._resting.items() if rest[2] <= now_s]
-        for row_no in due:
-            agent_id, place, _ = self._resting.pop(row_no)
-            self._put_first(agent_id, row_no, place)
+        while self._resting and self._resting[0][0] <= now_s:
+            _, _, row_no, place, queue = heapq.heappop(self._resting)
+            self._put_first(queue, row_no, place)
+        for gate in self._opened(now_s):
+            gate.opens_s = -math.inf
+            self._gate_moved(gate)
+
+    def _opened(self, now_s: float) -> Iterator[Gate]:
+        while self._opening and self._opening[0][0] <= now_s:
+            opens_s, _, gate = heapq.heappop(self._opening)
+            if gate.opens_s == opens_s:
+                yield gate
+
+    def _drop_void(self) -> None:
+        while self._opening and self._opening[0][2].opens_s != self._opening[0][0]:
+            heapq.heappop(self._opening)

@@ -37,6 +37,13 @@ class Gcra:
         """Return when a permit could be used, >= ``now_s``, without taking it."""
         return max(now_s, self.tat_s - self._slack_s)
 
+    def ready_after_s(self, now_s: float, ahead: int) -> float:
+        """Return when a permit could be used once ``ahead`` more were taken by then."""
+        if not ahead:
+            return self.ready_s(now_s)
+        taken_s = max(self.tat_s, now_s) + ahead / self.rate_per_s
+        return max(now_s, taken_s - self._slack_s)
+
     def reserve(self, now_s: float) -> float:
         """Take one permit; return the moment, >= ``now_s``, when it may be used."""
         send_s = self.ready_s(now_s)

@@ -11,7 +11,7 @@ TCP CUBIC, RFC 9438, in straight lines).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from batch_reenroll.campaign.latency import Latency
 from batch_reenroll.campaign.limiter import Gcra
@@ -76,7 +76,6 @@ class Pace:
         burst: See :class:`Gcra`.
         now_s: When the run starts, monotonic seconds.
         authorities: Limits by certificate authority, as rows name it.
-        sent_s: When earlier submissions left, by authority, for their daily quotas.
 
     Attributes:
         cause: Why the rate is what it is, for people.
@@ -89,14 +88,12 @@ class Pace:
         burst: int,
         now_s: float,
         authorities: Mapping[str, AuthorityLimit] | None = None,
-        sent_s: Mapping[str, list[float]] | None = None,
     ) -> None:
         self._ceiling = ceiling_per_s
         self._limiter = Gcra(rate_per_s=ceiling_per_s, burst=burst)
         self._limiter.rate_per_s = ceiling_per_s * START_SHARE
         self._gates = {
-            name: AuthorityGate(limit, (sent_s or {}).get(name, ()))
-            for name, limit in (authorities or {}).items()
+            name: AuthorityGate(limit) for name, limit in (authorities or {}).items()
         }
         self._latency = Latency()
         self._lost = 0.0
@@ -120,14 +117,31 @@ class Pace:
         self._grow(now_s)
         return self._limiter.ready_s(now_s)
 
-    def authority_ready_s(self, now_s: float, authority: str | None) -> float:
+    @property
+    def limited(self) -> tuple[str, ...]:
+        """The authorities that have limits of their own."""
+        return tuple(self._gates)
+
+    def is_limited(self, authority: str) -> bool:
+        """Return whether an authority has limits of its own."""
+        return authority in self._gates
+
+    def recall(self, authority: str, sent_s: Iterable[float]) -> None:
+        """Count when earlier submissions left, for an authority's daily quota."""
+        gate = self._gates.get(authority)
+        if gate is not None:
+            gate.recall(sent_s)
+
+    def authority_ready_s(
+        self, now_s: float, authority: str | None, *, ahead: int = 0
+    ) -> float:
         """Return when an authority takes the next submission, >= ``now_s``.
 
         Ask before :meth:`reserve`: a permit taken for a distant moment keeps all other
-        rows waiting until then.
+        rows waiting until then. ``ahead`` submissions go before it.
         """
         gate = self._gates.get(authority or "")
-        return now_s if gate is None else gate.ready_s(now_s)
+        return now_s if gate is None else gate.ready_s(now_s, ahead)
 
     def reserve(self, now_s: float, authority: str | None = None) -> float:
         """Take one permit; return when it may be used, monotonic seconds."""

@@ -7,8 +7,9 @@ counts from, no day of its own then holds more than the quota.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from batch_reenroll.campaign.limiter import Gcra
 
@@ -37,29 +38,58 @@ class AuthorityLimit:
         if self.per_day is not None and self.per_day < 1:
             raise ValueError(f"per_day must be >= 1, not {self.per_day}")
 
+    @property
+    def words(self) -> str:
+        """The limits for people."""
+        parts = []
+        if self.rate_per_s is not None:
+            parts.append(f"{self.rate_per_s:g} per second")
+        if self.per_day is not None:
+            parts.append(f"{self.per_day} per day")
+        return " and ".join(parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return a JSON object that :meth:`from_json` reads back."""
+        return {
+            "rate_per_s": self.rate_per_s,
+            "burst": self.burst,
+            "per_day": self.per_day,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> AuthorityLimit:
+        """Return the limits in ``value``."""
+        return cls(**value)
+
 
 class AuthorityGate:
     """Who may pass to one authority, and when. Times are monotonic seconds.
 
     Args:
         limit: The authority's limits.
-        sent_s: When earlier submissions of the last 24 hours left, in any order: a
-            quota must outlive the process.
     """
 
-    def __init__(self, limit: AuthorityLimit, sent_s: Iterable[float] = ()) -> None:
+    def __init__(self, limit: AuthorityLimit) -> None:
         self._per_day = limit.per_day
-        self._sent_s = sorted(sent_s) if limit.per_day else []
+        self._sent_s: list[float] = []
         rate = limit.rate_per_s
         self._limiter = Gcra(rate, limit.burst) if rate is not None else None
 
-    def ready_s(self, now_s: float) -> float:
-        """Return when the next submission may leave, >= ``now_s``; takes nothing."""
-        ready_s = now_s if self._limiter is None else self._limiter.ready_s(now_s)
-        if self._per_day is None or len(self._sent_s) < self._per_day:
+    def ready_s(self, now_s: float, ahead: int = 0) -> float:
+        """Return when the next submission may leave, >= ``now_s``; takes nothing.
+
+        Args:
+            now_s: Now.
+            ahead: Submissions, >= 0, that are on their way here and go before it.
+        """
+        limiter, per_day = self._limiter, self._per_day
+        ready_s = now_s if limiter is None else limiter.ready_after_s(now_s, ahead)
+        if per_day is None or len(self._sent_s) + ahead < per_day:
             return ready_s
         # The one that was sent ``per_day`` submissions ago must be a day old.
-        return max(ready_s, self._sent_s[-self._per_day] + DAY_S)
+        before = len(self._sent_s) + ahead - per_day
+        sent_s = self._sent_s[before] if before < len(self._sent_s) else now_s
+        return max(ready_s, sent_s + DAY_S)
 
     def reserve(self, now_s: float) -> float:
         """Take one permit; return the moment, >= ``now_s``, when it may be used."""
@@ -71,6 +101,11 @@ class AuthorityGate:
             old = bisect.bisect_right(self._sent_s, now_s - DAY_S)
             del self._sent_s[:old]
         return send_s
+
+    def recall(self, sent_s: Iterable[float]) -> None:
+        """Count earlier submissions, in any order: a quota must outlive the process."""
+        if self._per_day is not None:
+            self._sent_s = sorted([*self._sent_s, *sent_s])
 
     def give_back(self, send_s: float) -> None:
         """Return an unused permit of the day, by the moment :meth:`reserve` gave."""

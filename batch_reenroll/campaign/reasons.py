@@ -284,9 +284,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The run ended before this row's turn.", "Resume the campaign."
     ),
     R.BREAKER_OPEN: Explanation(
-        "The breaker stopped feeding this orchestrator after repeated failures or "
-        "silence.",
-        "Mend the orchestrator; then run remaining.csv.",
+        "The breaker of the row's orchestrator or CA stopped feeding it after repeated "
+        "failures or silence.",
+        "Mend what the message names; then run remaining.csv.",
     ),
     R.IN_FLIGHT: Explanation(
         "The job was with Command when the run ended.", "Resume the campaign."

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from batch_reenroll.campaign.breakers import Way
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import ReenrollmentRequest
 from batch_reenroll.campaign.reasons import Reason
@@ -146,6 +147,7 @@ class Waiting(NamedTuple):
         agent_id: Its orchestrator's GUID.
         client_machine, store_path: Its store's place.
         deadline: When it should have ended, aware, or None.
+        authority: Its CA as the row names it; "" where Command's default decides.
     """
 
     row_no: int
@@ -153,6 +155,12 @@ class Waiting(NamedTuple):
     client_machine: str
     store_path: str
     deadline: datetime | None = None
+    authority: str = ""
+
+    @property
+    def way(self) -> Way:
+        """The gates that it passes."""
+        return Way.of(self.agent_id, self.authority)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

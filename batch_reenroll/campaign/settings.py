@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from batch_reenroll.campaign.budget import Limit
+from batch_reenroll.campaign.quota import AuthorityLimit
 from batch_reenroll.campaign.waves import WavePlan
 from batch_reenroll.campaign.windows import Blackout, Window
 
@@ -37,6 +38,9 @@ class RunSettings:
         budget_limit: Failures allowed; the run stops when they exceed it.
         budget_min_rows: Ended rows before a percentage counts.
         breaker_failures: Failures in a row that stop feeding an orchestrator.
+        breaker_rest_s: How long an open breaker rests before one row may try; it
+            doubles with each that fails. None = it stays open for the run.
+        authorities: Limits by CA, as the manifest names it; case does not count.
         windows, blackouts: When rows may be submitted; see
             :class:`~batch_reenroll.campaign.calendar.Calendar`.
         until_window_end: The end of a window ends the run.
@@ -60,6 +64,8 @@ class RunSettings:
     budget_limit: str = "20%"
     budget_min_rows: int = 50
     breaker_failures: int = 10
+    breaker_rest_s: float | None = None
+    authorities: Mapping[str, AuthorityLimit] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
     blackouts: tuple[Blackout, ...] = ()
     until_window_end: bool = False
@@ -82,7 +88,8 @@ class RunSettings:
         """Return a JSON object that :meth:`from_json` reads back."""
         value = {f.name: getattr(self, f.name) for f in fields(self)}
         lists = {name: [item.as_json() for item in value[name]] for name in _LISTS}
-        return {**value, **lists}
+        limits = {name: limit.as_json() for name, limit in self.authorities.items()}
+        return {**value, **lists, "authorities": limits}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> RunSettings:
@@ -94,7 +101,11 @@ class RunSettings:
             for name, kind in _LISTS.items()
             if name in said
         }
-        return cls(**{**said, **lists})
+        limits = {
+            name: AuthorityLimit.from_json(limit)
+            for name, limit in said.get("authorities", {}).items()
+        }
+        return cls(**{**said, **lists, "authorities": limits})
 
 
 _LISTS: Mapping[str, type[Window] | type[Blackout] | type[WavePlan]] = {

@@ -105,6 +105,10 @@ class CampaignLedger:
         """See :class:`batch_reenroll.runner.ports.Ledger`."""
         return self._ledger.last_end(self._number)
 
+    async def sent_since(self, at: datetime) -> Sequence[tuple[str, datetime]]:
+        """See :class:`batch_reenroll.runner.ports.Ledger`."""
+        return list(self._ledger.sent_since(self._number, at))
+
     async def unresolved(self) -> Sequence[Row]:
         """Return rows that were with Command, or being verified."""
         return list(self._ledger.rows_in(self._number, UNRESOLVED))

@@ -90,6 +90,19 @@ class SqliteLedger:
         with reading(self.path):
             yield from self._reader.execute(query, values)
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Make every read in the block see the ledger as it was at the first one.
+
+        What is written meanwhile, by this process too, is seen after the block.
+        """
+        with reading(self.path):
+            self._reader.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._reader.execute("COMMIT")
+
     # -- campaigns ---------------------------------------------------------------
 
     def create(
@@ -204,21 +217,65 @@ class SqliteLedger:
         )
         return map(row_value, found)
 
+    def jobs_by_store(self, number: int) -> dict[str, frozenset[str]]:
+        """Return the ids of the jobs that rows of a campaign took for theirs."""
+        found: dict[str, set[str]] = {}
+        for store_id, job_id in self._each(
+            "SELECT keystore_id, job_id FROM row "
+            "WHERE campaign = ? AND job_id IS NOT NULL",
+            (number,),
+        ):
+            found.setdefault(store_id, set()).add(job_id)
+        return {store_id: frozenset(jobs) for store_id, jobs in found.items()}
+
     def waiting(self, number: int, wave: str | None = None) -> Iterator[Waiting]:
         """Yield the pending rows, with ``wave`` only that one's.
 
         The earliest deadline first; rows without one last, in manifest order.
         """
         found = self._each(
-            "SELECT row_no, agent_id, client_machine, store_path, deadline FROM row "
+            "SELECT row_no, agent_id, client_machine, store_path, deadline, "  # noqa: S608
+            f"{_AUTHORITY} FROM row "
             "WHERE campaign = ?1 AND state = 'pending' AND (?2 IS NULL OR wave = ?2) "
             "ORDER BY deadline IS NULL, deadline, row_no",
             (number, wave),
         )
         return (
-            Waiting(row_no, agent_id, machine, path, _moment(deadline))
-            for row_no, agent_id, machine, path, deadline in found
+            Waiting(row_no, agent_id, machine, path, _moment(due), _text(authority))
+            for row_no, agent_id, machine, path, due, authority in found
         )
+
+    def sent_since(self, number: int, at: datetime) -> Iterator[tuple[str, datetime]]:
+        """Yield (CA, when) of the POSTs since ``at`` that may have made a job.
+
+        Of every campaign on the same Command: a CA's quota is not a campaign's. The
+        journal tells, and not the rows, which know their last attempt only.
+        """
+        campaigns = self._each(
+            "SELECT no FROM campaign WHERE command_url = "
+            "(SELECT command_url FROM campaign WHERE no = ?)",
+            (number,),
+        )
+        for (campaign,) in list(campaigns):
+            for row_no, when in list(self._sent_by(campaign, at)):
+                record = self._one(
+                    f"SELECT {_AUTHORITY} FROM row "  # noqa: S608
+                    "WHERE campaign = ? AND row_no = ?",
+                    (campaign, row_no),
+                )
+                yield _text(record[0]), when
+
+    def _sent_by(self, number: int, at: datetime) -> Iterator[tuple[int, datetime]]:
+        """Yield (row, when) of a campaign's POSTs since ``at``, newest first."""
+        for (line,) in self._each(
+            "SELECT line FROM journal WHERE campaign = ? ORDER BY seq DESC", (number,)
+        ):
+            event = json.loads(line)
+            when = parse_time(event["at"])
+            if when is None or when < at:
+                return
+            if event.get("from") == State.SUBMITTING and event["to"] in _SENT:
+                yield event["row"], when
 
     def wave_states(self, number: int) -> Iterator[tuple[str | None, State, int]]:
         """Yield (wave, state, rows) of each wave."""
@@ -290,6 +347,29 @@ class SqliteLedger:
             (number, limit),
         )
         return [{"orchestrator": name, "rows": n} for name, n in found]
+
+    def breakers(self, number: int) -> list[dict[str, Any]]:
+        """Return the breakers that the last run opened and has not closed again.
+
+        In the order in which they opened: ``kind``, ``name``, ``cause`` of each.
+        """
+        found = self._each(
+            "SELECT line FROM journal WHERE campaign = ? AND json_extract(line, "
+            "'$.event') IN ('run_started', 'breaker_opened', 'breaker_closed') "
+            "ORDER BY seq",
+            (number,),
+        )
+        standing: dict[tuple[str, str], dict[str, Any]] = {}
+        for (line,) in found:
+            event = json.loads(line)
+            if event["event"] == "run_started":
+                standing.clear()
+                continue
+            key = event["kind"], event["id"]
+            standing.pop(key, None)
+            if event["event"] == "breaker_opened":
+                standing[key] = {name: event[name] for name in _BREAKER}
+        return list(standing.values())
 
     def causes(
         self, number: int, states: Iterable[State]
@@ -426,6 +506,19 @@ def _moment(text: str | None) -> datetime | None:
 
 
 _ENDS = frozenset(map(str, OUTCOMES))
+
+#: What is told of a breaker.
+_BREAKER = ("kind", "name", "cause")
+
+#: Where a POST leaves its row that may have made a job.
+_SENT = frozenset(map(str, (State.SUBMITTED, State.IN_DOUBT)))
+
+#: A row's CA. As bytes, since JSON may hold half a surrogate pair.
+_AUTHORITY = "CAST(json_extract(request, '$.certificate_authority') AS BLOB)"
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", "replace")
 
 
 def _refusal(move: Move, exc: sqlite3.IntegrityError) -> LedgerError:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from batch_reenroll.campaign.breakers import authority_key
+from batch_reenroll.campaign.quota import AuthorityLimit
 from batch_reenroll.campaign.windows import LONGEST_S, Blackout, Window
 from batch_reenroll.manifest.columns import in_order
 from batch_reenroll.manifest.normal import as_cell, normalised
@@ -40,11 +42,15 @@ class CampaignBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Ceilings; None = the manifest says nothing. Counts >= 1, the rate > 0."""
+    """Ceilings; None = the manifest says nothing. Counts >= 1, the rate > 0.
+
+    ``per_authority`` has the limits of CAs by their names as written.
+    """
 
     max_per_second: float | None = None
     max_in_flight: int | None = None
     per_orchestrator: int | None = None
+    per_authority: Mapping[str, AuthorityLimit] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +130,7 @@ def build_header(document: Mapping[str, Any]) -> tuple[Header, list[Fault]]:
             items = _items(name, value, found, faults)
             blocks |= {} if found else {name: items}
         elif name in _READERS and not found:
-            blocks[name] = _READERS[name](value)
+            blocks[name] = _READERS[name](value, faults)
     return Header(**blocks), faults
 
 
@@ -157,16 +163,31 @@ def _defaults(given: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
     return {"defaults": sound, "unusable_defaults": frozenset(given) - frozenset(sound)}
 
 
-def _campaign(block: dict[str, str]) -> CampaignBlock:
+def _campaign(block: dict[str, str], _faults: list[Fault]) -> CampaignBlock:
     texts = {key: text for key, text in block.items() if key != "deadline"}
     return CampaignBlock(**texts, deadline=parse_time(block.get("deadline", "")))
 
 
-def _pace(block: dict[str, Any]) -> Pace:
-    return Pace(**block)
+def _pace(block: dict[str, Any], faults: list[Fault]) -> Pace:
+    limits = block.get("per_authority", {})
+    names: dict[str, str] = {}
+    for name in limits:
+        first = names.setdefault(authority_key(name), name)
+        if first != name:
+            place = f"pace.per_authority.{name}"
+            message = f"{shown(name)} is the same CA as {shown(first)}"
+            faults.append(Fault("authority_duplicate", message, place))
+    return Pace(**{**block, "per_authority": dict(map(_authority, limits.items()))})
 
 
-def _budget(block: dict[str, Any]) -> Budget:
+def _authority(item: tuple[str, Mapping[str, Any]]) -> tuple[str, AuthorityLimit]:
+    name, said = item
+    return name, AuthorityLimit(
+        rate_per_s=said.get("max_per_second"), per_day=said.get("per_day")
+    )
+
+
+def _budget(block: dict[str, Any], _faults: list[Fault]) -> Budget:
     return Budget(
         max_failures=_limit(block, "max_failures"), min_rows=block.get("min_rows")
     )
@@ -222,7 +243,7 @@ def _limit(block: Mapping[str, Any], name: str) -> Limit | None:
 
 # Never seen: the schema lets no text pass that names no moment.
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_READERS: dict[str, Callable[[Any], Any]] = {
+_READERS: dict[str, Callable[[Any, list[Fault]], Any]] = {
     "campaign": _campaign,
     "pace": _pace,
     "budget": _budget,

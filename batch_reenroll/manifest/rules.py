@@ -180,6 +180,9 @@ RULES: dict[str, Rule] = {
         "a window is longer than a year", "leave windows out to submit at any time"
     ),
     "blackout_reversed": Rule("a blackout ends before it begins", "swap them"),
+    "authority_duplicate": Rule(
+        "a CA is named twice; upper and lower case are the same", "keep one of them"
+    ),
     "wave_duplicate": Rule("two waves bear one name", "rename one"),
 }
 

@@ -50,6 +50,7 @@ _CODE_BY_FIELD = {
     "max_in_flight": "number_invalid",
     "per_orchestrator": "number_invalid",
     "min_rows": "number_invalid",
+    "per_day": "number_invalid",
     "version": "version_unsupported",
 }
 # These fields say more by their own code even when the value's type is wrong.

@@ -94,7 +94,7 @@ class AuditLine:
         }
 
 
-def totals(lines: Sequence[AuditLine]) -> dict[str, int]:
+def audit_totals(lines: Sequence[AuditLine]) -> dict[str, int]:
     """Return the sums of all campaigns."""
     return {
         "campaigns": len(lines),
@@ -135,7 +135,7 @@ def audit_page(
         until: The same, for the last.
         written_at: Now, RFC 3339 UTC.
     """
-    style = asset("report.css")
+    style = asset("report.css") + asset("audit.css")
     template = environment().from_string(asset("audit.html.j2"))
     text = template.render(
         style=trusted(style),
@@ -148,7 +148,7 @@ def audit_page(
             }
             for line in lines
         ],
-        totals=totals(lines),
+        totals=audit_totals(lines),
         ledger=ledger,
         since=since,
         until=until,

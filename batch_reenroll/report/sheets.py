@@ -28,7 +28,7 @@ def results(
 ) -> Iterator[bytes]:
     """Yield ``results.csv``, or the part of it whose outcome is in ``outcomes``."""
     header = (*(defuse(name) for name in facts.input_columns), *RESULT_COLUMNS)
-    return _csv(header, (_result_line(row) for row in chosen(rows, outcomes)))
+    return csv_of(header, (_result_line(row) for row in chosen(rows, outcomes)))
 
 
 def manifest(
@@ -38,7 +38,7 @@ def manifest(
     columns = manifest_columns(facts)
     # Read once: facts.defaults may name a column in another case than the user's.
     defaults = {column_key(name): cell for name, cell in facts.defaults.items()}
-    return _csv(
+    return csv_of(
         tuple(defuse(name) for name in columns),
         (
             _manifest_line(row, facts.input_columns, columns, defaults)
@@ -121,7 +121,8 @@ class _Line:
         return line[:-2] + "\n"
 
 
-def _csv(header: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[bytes]:
+def csv_of(header: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """Yield a CSV file in chunks of UTF-8; cells come ready, lines end with LF."""
     writer = csv.writer(_Line(), lineterminator="\r\n")
     chunk: list[str] = [str(writer.writerow(header))]
     for line in lines:

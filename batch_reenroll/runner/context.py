@@ -13,14 +13,13 @@ import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from batch_reenroll.campaign.board import JobBoard
-from batch_reenroll.campaign.breaker import Breaker
+from batch_reenroll.campaign.breakers import Closed, Opened
 from batch_reenroll.campaign.budget import Tally
 from batch_reenroll.campaign.calendar import Calendar
-from batch_reenroll.campaign.causes import BreakerRules, Ended
 from batch_reenroll.campaign.lanes import Lanes
 from batch_reenroll.campaign.lifecycle import (
     OUTCOMES,
@@ -29,9 +28,10 @@ from batch_reenroll.campaign.lifecycle import (
     State,
 )
 from batch_reenroll.campaign.pace import Pace
-from batch_reenroll.campaign.rows import Decision, Move, Row
+from batch_reenroll.campaign.rows import Decision, Move, Note, Row
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop
+from batch_reenroll.runner.gates import Gates
 from batch_reenroll.runner.ports import Clock, Command, Ledger
 
 _ENDS = frozenset(OUTCOMES)
@@ -138,13 +138,12 @@ class Context:
         settings: Limits and times.
         command, ledger, clock: The ports.
         roll: Returns a uniform sample in [0, 1).
-        lanes, pace, board: Decisions about order, speed and jobs.
+        lanes, pace, gates, board: Decisions about order, speed, who may pass, jobs.
         turnstile: Held by the one row whose permit is next, so that the others do
             not wake up for it.
         rows: Rows in flight by number.
         tally: Rows ended, all runs of the campaign.
         standing: Rows by state, for the progress display.
-        breakers: By orchestrator GUID.
         at_work: Rows of ours with Command, by orchestrator GUID.
         strangers: Rows that wait for somebody else's job, by number.
         calendar: When rows of the open wave may be submitted.
@@ -165,12 +164,12 @@ class Context:
     roll: Callable[[], float]
     lanes: Lanes
     pace: Pace
+    gates: Gates
     turnstile: asyncio.Lock = field(default_factory=asyncio.Lock)
     board: JobBoard = field(default_factory=JobBoard)
     rows: dict[int, Tracked] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     standing: dict[State, int] = field(default_factory=dict)
-    breakers: dict[str, Breaker] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     at_work: Counter[str] = field(default_factory=Counter)
     strangers: dict[int, Stranger] = field(default_factory=dict)
@@ -245,7 +244,8 @@ class Context:
         change = (move.target in WITH_COMMAND) - (move.origin in WITH_COMMAND)
         self.at_work[tracked.row.agent_id] += change
         self._count(move, wave=tracked.row.wave)
-        self._settle(tracked, decision)
+        for turn in self._settle(tracked, decision):
+            await surely(self.ledger.note(self._note(turn)))
 
     async def advance_unsent(self, row_no: int, decision: Decision) -> None:
         """End a row that was never taken from its lane."""
@@ -254,7 +254,9 @@ class Context:
         await surely(self.ledger.move(move))
         self._count(move, wave=row.wave)
 
-    def _settle(self, tracked: Tracked, decision: Decision) -> None:
+    def _settle(self, tracked: Tracked, decision: Decision) -> list[Opened | Closed]:
+        """Act on a decision in memory; return the breakers that it opened or closed."""
+        turned: list[Opened | Closed] = []
         row, target = tracked.row, decision.target
         now_s = self.clock.monotonic()
         if target is State.RUNNING and tracked.running_s is None:
@@ -263,13 +265,13 @@ class Context:
             self.lanes.release_slot(row.row_no)
             self._verify(tracked)
         elif target is State.PENDING:
-            self.leave(tracked)
-            self.lanes.give_back(row.row_no, not_before_s=now_s)
+            self.give_back(tracked, not_before_s=now_s)
         elif target in _ENDS:
             self.leave(tracked)
             self.lanes.finish(row.row_no)
-            self._judge(row, decision)
+            turned = self._judge(row, decision)
         self.notify()
+        return turned
 
     def enter(self, tracked: Tracked) -> None:
         """Start tracking a row."""
@@ -283,6 +285,12 @@ class Context:
             self.board.unwatch(tracked.row)
             self.board.claim(tracked.row)
 
+    def give_back(self, tracked: Tracked, *, not_before_s: float) -> None:
+        """Return a row to its lane, to rest until then."""
+        self.leave(tracked)
+        self.lanes.give_back(tracked.row.row_no, not_before_s=not_before_s)
+        self.gates.give_back(tracked.row, self.clock.monotonic())
+
     def _count(self, move: Move, *, wave: str | None) -> None:
         origin, target = move.origin, move.target
         self.standing[origin] = self.standing.get(origin, 0) - 1
@@ -293,15 +301,9 @@ class Context:
         if target in _ENDS:
             self.last_end = move.at
 
-    def _judge(self, row: Row, decision: Decision) -> None:
+    def _judge(self, row: Row, decision: Decision) -> list[Opened | Closed]:
         self.tally.add(decision.target)
-        breaker = self.breakers.get(row.agent_id)
-        if breaker is None:
-            rules = BreakerRules(in_a_row=self.settings.breaker_failures)
-            breaker = self.breakers[row.agent_id] = Breaker(rules)
-        ended = Ended(row.row_no, decision.target, decision.reason)
-        if breaker.record(ended, self.clock.monotonic()):
-            self.lanes.close(row.agent_id)
+        turned = self.gates.end(row, decision, self.clock.monotonic())
         failures, tried = self.tally.failures, self.tally.tried
         limit, least = self.settings.budget, self.settings.budget_min_rows
         if limit.exceeded(failures, tried, min_rows=least):
@@ -310,9 +312,19 @@ class Context:
                 f"{failures} of {tried} rows failed; "
                 f"the budget is {self.settings.budget_limit}",
             )
+        return turned
+
+    def _note(self, turn: Opened | Closed) -> Note:
+        name = self.gates.name(turn.kind, turn.name)
+        detail = {"id": turn.name, "kind": str(turn.kind), "name": name}
+        event = "breaker_closed"
+        if isinstance(turn, Opened):
+            event, detail["cause"] = "breaker_opened", turn.cause
+        return Note(event=event, at=self.clock.now_utc(), detail=detail)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return what a progress display shows."""
+        now, now_s = self.clock.now_utc(), self.clock.monotonic()
         return {
             "states": {state: n for state, n in self.standing.items() if n},
             "rate_per_s": self.pace.rate_per_s,
@@ -325,7 +337,14 @@ class Context:
             "wave": self.wave,
             "soaking_until": self.soaking_until,
             "closed_until": self.closed_until,
-            "breakers": sum(b.cause is not None for b in self.breakers.values()),
+            "breakers": [
+                {"kind": str(turn.kind), "name": turn.name, "cause": turn.cause}
+                for turn in self.gates.not_closed()
+            ],
+            "quiet": [
+                {"name": name, "until": now + timedelta(seconds=left_s)}
+                for name, left_s in self.gates.quiet(now_s)
+            ],
         }
 
     def with_command(self) -> list[Tracked]:

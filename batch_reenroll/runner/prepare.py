@@ -31,9 +31,7 @@ _REST_CAP_S = 30.0
 
 def give_back(ctx: Context, tracked: Tracked, rest_s: float) -> None:
     """Return a row that has not been sent to its lane."""
-    ctx.leave(tracked)
-    until_s = ctx.clock.monotonic() + rest_s
-    ctx.lanes.give_back(tracked.row.row_no, not_before_s=until_s)
+    ctx.give_back(tracked, not_before_s=ctx.clock.monotonic() + rest_s)
 
 
 async def prepare(ctx: Context, tracked: Tracked) -> bool:
@@ -166,11 +164,34 @@ def _rest_s(ctx: Context) -> float:
     return backoff_s(failures, roll=ctx.roll(), base_s=1.0, cap_s=_REST_CAP_S)
 
 
-def is_stale(ctx: Context, tracked: Tracked, now_s: float) -> bool:
+async def still_ready(ctx: Context, tracked: Tracked) -> bool:
+    """Return whether a row whose permit is due may go; look again where it waited long.
+
+    Whatever takes time is done before the permit is taken: requests that wait with a
+    permit in their hands leave together, faster than any pace.
+    """
+    if _is_stale(ctx, tracked) and not await prepare(ctx, tracked):
+        return False
+    try:
+        await ctx.command.ready()
+    except NotAuthorised as exc:
+        ctx.request_stop(Stop.NOT_AUTHORISED, exc.message)
+        give_back(ctx, tracked, 0.0)
+        return False
+    except CommandError as exc:
+        away(ctx, exc)
+        give_back(ctx, tracked, _rest_s(ctx))
+        return False
+    return True
+
+
+def _is_stale(ctx: Context, tracked: Tracked) -> bool:
     """Return whether the row waited so long that its store must be looked at again.
 
     A stranger's job that has ended since is remembered for the verify timeout; an
     inventory read before that would let its certificate pass for the proof of ours.
     """
-    looked_s = tracked.looked_s
-    return looked_s is not None and now_s - looked_s > ctx.settings.verify_timeout_s
+    if tracked.looked_s is None:
+        return False
+    age_s = ctx.clock.monotonic() - tracked.looked_s
+    return age_s > ctx.settings.verify_timeout_s

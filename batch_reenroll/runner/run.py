@@ -5,18 +5,28 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
+from batch_reenroll.campaign.breakers import (
+    Breakers,
+    Kind,
+    Opened,
+    authority_key,
+)
+from batch_reenroll.campaign.causes import AUTHORITY, BreakerRules
 from batch_reenroll.campaign.lanes import Lanes
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.campaign.pace import Pace
+from batch_reenroll.campaign.quota import DAY_S
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.rows import Decision, Row
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop
 from batch_reenroll.errors import LedgerError
 from batch_reenroll.runner.context import Context, Tracked, happens, place_number
+from batch_reenroll.runner.gates import Gates, way_of
 from batch_reenroll.runner.ports import Clock, Command, Ledger
 from batch_reenroll.runner.submit import feed
 from batch_reenroll.runner.track import Tracker, resume_floor
@@ -27,6 +37,9 @@ from batch_reenroll.runner.waves import Waves
 #: (keyfactor-command.md 7), an inventory read the same: about one worker for each
 #: submission per second keeps the pace, and more than this costs CPU (DESIGN.md).
 _WORKERS_MIN, _WORKERS_MAX = 8, 128
+
+#: Where rows stand of which no process has sent anything, if all do.
+_UNTOUCHED = frozenset({State.PENDING, State.SKIPPED_PREFLIGHT, State.SKIPPED_EXCLUDED})
 
 #: Stops after which Command cannot be asked any more: nothing is left to settle.
 _AT_ONCE = frozenset({Stop.LEDGER, Stop.NOT_AUTHORISED, Stop.UNREACHABLE})
@@ -67,23 +80,34 @@ class Run:
     ) -> None:
         self._drain = drain
         self._withdraw = withdraw
+        lanes = Lanes(
+            max_in_flight=settings.max_in_flight,
+            per_orchestrator=settings.per_orchestrator,
+        )
+        pace = Pace(
+            ceiling_per_s=settings.rate_per_s,
+            burst=settings.burst,
+            now_s=clock.monotonic(),
+            authorities={
+                authority_key(name): limit
+                for name, limit in settings.authorities.items()
+            },
+        )
         self._ctx = Context(
             settings=settings,
             command=command,
             ledger=ledger,
             clock=clock,
             roll=roll,
-            lanes=Lanes(
-                max_in_flight=settings.max_in_flight,
-                per_orchestrator=settings.per_orchestrator,
-            ),
-            pace=Pace(
-                ceiling_per_s=settings.rate_per_s,
-                burst=settings.burst,
-                now_s=clock.monotonic(),
-            ),
+            lanes=lanes,
+            pace=pace,
+            gates=Gates(lanes, pace, _breakers(settings)),
             standing=dict(standing),
         )
+        for name in settings.authorities:
+            self._ctx.gates.call(Kind.AUTHORITY, authority_key(name), name)
+        if not _UNTOUCHED.issuperset(state for state, n in standing.items() if n):
+            self._ctx.pace.after_another(clock.monotonic())
         for state in OUTCOMES:
             self._ctx.tally.add(state, standing.get(state, 0))
         self._tracker = Tracker(self._ctx)
@@ -137,7 +161,21 @@ class Run:
         for row in await ctx.ledger.unresolved():
             await self._take_up_row(row)
         self._tracker.floor_id = resume_floor(ctx.rows.values())
+        if any(limit.per_day for limit in ctx.settings.authorities.values()):
+            await self._recall_sent()
         await self._waves.take_up()
+
+    async def _recall_sent(self) -> None:
+        """Count what was sent to each CA in the last day, for its quota."""
+        ctx = self._ctx
+        now, now_s = ctx.clock.now_utc(), ctx.clock.monotonic()
+        day = timedelta(seconds=DAY_S)
+        sent: dict[str, list[float]] = {}
+        for authority, at in await ctx.ledger.sent_since(now - day):
+            age_s = (now - at).total_seconds()
+            sent.setdefault(authority_key(authority), []).append(now_s - age_s)
+        for key, sent_s in sent.items():
+            ctx.pace.recall(key, sent_s)
 
     async def _take_up_row(self, row: Row) -> None:
         ctx = self._ctx
@@ -151,7 +189,7 @@ class Run:
         )
         place = place_number(row.agent_id, row.client_machine, row.store_path)
         verifying = row.state is State.VERIFYING
-        ctx.lanes.resume(row.row_no, row.agent_id, place, slot=not verifying)
+        ctx.lanes.resume(row.row_no, way_of(row), place, slot=not verifying)
         ctx.enter(tracked)
         if verifying:
             self._verifier.start(tracked)
@@ -225,20 +263,27 @@ class Run:
     async def _close_lanes(self) -> None:
         """End the rows that an open breaker kept from being sent."""
         ctx = self._ctx
-        causes = {a: b.cause for a, b in ctx.breakers.items() if b.cause}
         moves = [
-            ctx.advance_unsent(row.row_no, _kept_back(causes[row.agent_id]))
+            ctx.advance_unsent(row.row_no, _kept_back(breaker))
             for row in await ctx.ledger.waiting()
-            if row.agent_id in causes
+            if (breaker := ctx.gates.kept_back(row.way)) is not None
         ]
         await asyncio.gather(*moves)
 
 
-def _kept_back(cause: str) -> Decision:
+def _breakers(settings: RunSettings) -> Breakers:
+    rest_s = settings.breaker_rest_s
+    return Breakers(
+        BreakerRules(in_a_row=settings.breaker_failures, rest_s=rest_s),
+        replace(AUTHORITY, rest_s=rest_s),
+    )
+
+
+def _kept_back(breaker: Opened) -> Decision:
     return Decision(
         target=State.NOT_ATTEMPTED,
         reason=Reason.BREAKER_OPEN,
-        message=f"the orchestrator's breaker is open: {cause}",
+        message=f"the breaker of {breaker.title} is open: {breaker.cause}",
     )
 
 

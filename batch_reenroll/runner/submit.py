@@ -29,8 +29,8 @@ from batch_reenroll.runner.prepare import (
     away,
     give_back,
     inventory_may_lag,
-    is_stale,
     prepare,
+    still_ready,
 )
 
 #: Refused POSTs without one success that end the run (design.md 5.1).
@@ -64,7 +64,7 @@ async def _next_row(ctx: Context, free: asyncio.Semaphore) -> int | None:
         # While Command is away only the tracker asks; its first good look is a change.
         if ctx.health.away_since_s is None:
             closed_s = _closed_s(ctx)
-            row_no = None if closed_s else ctx.lanes.take(now_s)
+            row_no = None if closed_s else ctx.gates.take(now_s)
             if row_no is not None:
                 return row_no
             wake_s = now_s + closed_s if closed_s else ctx.lanes.next_wake_s()
@@ -109,31 +109,67 @@ async def _one(ctx: Context, row_no: int, free: asyncio.Semaphore) -> None:
 
 async def _paced(ctx: Context, tracked: Tracked) -> bool:
     """Wait for the row's permit; return whether it may be sent now."""
-    held = True
-    while held and not ctx.is_stopping:
+    while not ctx.is_stopping:
+        await _authority(ctx, tracked)
         async with ctx.turnstile:
+            if _authority_wait_s(ctx, tracked) > _TICK_S:
+                continue
             send_s = await _permit(ctx, tracked)
         if send_s is None:
-            return False
+            break
         wait_s = send_s - ctx.clock.monotonic()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
-        held = ctx.pace.is_held(ctx.clock.monotonic())
-    if ctx.is_stopping:
+        if _may_leave(ctx, tracked):
+            return True
+        now_s = ctx.clock.monotonic()
+        ctx.gates.unused(tracked.row, send_s, now_s)
+        if not ctx.pace.is_held(now_s):
+            break
+    if ctx.rows.get(tracked.row.row_no) is tracked:
         give_back(ctx, tracked, 0.0)
-        return False
-    # The window may have ended while the row waited, a stranger's job have shown up.
-    if not ctx.calendar.is_open(ctx.clock.now_utc()):
-        give_back(ctx, tracked, 0.0)
-        return False
-    if ctx.board.pending_at(tracked.row) or inventory_may_lag(ctx, tracked.row):
-        give_back(ctx, tracked, 0.0)
-        return False
-    return True
+    return False
+
+
+def _may_leave(ctx: Context, tracked: Tracked) -> bool:
+    """Return whether a row whose permit has come may use it.
+
+    The window may have ended while it waited, a stranger's job have shown up.
+    """
+    return not (
+        ctx.is_stopping
+        or ctx.pace.is_held(ctx.clock.monotonic())
+        or not ctx.calendar.is_open(ctx.clock.now_utc())
+        or ctx.board.pending_at(tracked.row)
+        or inventory_may_lag(ctx, tracked.row)
+    )
+
+
+async def _authority(ctx: Context, tracked: Tracked) -> None:
+    """Wait for the row's CA, out of the way of rows of others."""
+    while not ctx.is_stopping:
+        change = ctx.change
+        wait_s = _authority_wait_s(ctx, tracked)
+        if wait_s <= _TICK_S:
+            return
+        await happens(change, wait_s)
+
+
+def _authority_wait_s(ctx: Context, tracked: Tracked) -> float:
+    """Return how long the row's CA has it wait before it may ask for its permit.
+
+    Up to the very moment: a permit taken for a later one holds up all other rows.
+    """
+    now_s = ctx.clock.monotonic()
+    return ctx.gates.ready_s(tracked.row, now_s) - now_s
+
+
+#: Shorter waits are over: clocks have no finer steps that count.
+_TICK_S = 0.001
 
 
 async def _permit(ctx: Context, tracked: Tracked) -> float | None:
-    """Return when the request may leave; None where the row was dealt with instead.
+    """Return when the request may leave; None where it may not, or will not.
 
     Soon, so that a new rate is soon in force.
     """
@@ -142,11 +178,11 @@ async def _permit(ctx: Context, tracked: Tracked) -> float | None:
         wait_s = ctx.pace.ready_s(now_s) - AHEAD_S - now_s
         if wait_s > 0:
             await happens(ctx.change, wait_s)
-        elif not is_stale(ctx, tracked, now_s):
-            return ctx.pace.reserve(now_s)
-        elif not await prepare(ctx, tracked):
+        elif await still_ready(ctx, tracked):
+            return ctx.gates.reserve(tracked.row, ctx.clock.monotonic())
+        else:
             return None
-    return ctx.clock.monotonic()
+    return None
 
 
 async def _submit(ctx: Context, tracked: Tracked) -> None:

@@ -19,6 +19,8 @@ from batch_reenroll.campaign.correlate import Timing, decide
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import ScheduledJob
 from batch_reenroll.campaign.pace import backoff_s
+from batch_reenroll.campaign.reasons import Reason
+from batch_reenroll.campaign.rows import Decision
 from batch_reenroll.campaign.verdict import Stop, StopRequest
 from batch_reenroll.errors import (
     CommandError,
@@ -44,6 +46,8 @@ _MAX_STALE_PAGES = 10
 
 #: Tries of one page within a look.
 _READ_TRIES = 4
+
+_FORBIDDEN = 403
 
 _RETRY_BASE_S = 1.0
 _RETRY_CAP_S = 60.0
@@ -145,11 +149,28 @@ class Tracker:
             for tracked in ctx.with_command()
             if tracked.row.state is State.WITHDRAWING and not tracked.unscheduled
         ]
-        for group in _batches([t.row.job_id or "" for t in waiting]):
-            await ctx.command.unschedule(group)
+        try:
+            for group in _batches([t.row.job_id or "" for t in waiting]):
+                await ctx.command.unschedule(group)
+        except NotAuthorised as exc:
+            if exc.status != _FORBIDDEN:
+                raise
+            await self._leave_waiting(waiting, exc.message)
+            return
         for tracked in waiting:
             tracked.unscheduled = True
             tracked.answered_s = ctx.clock.monotonic()
+
+    async def _leave_waiting(self, waiting: list[Tracked], message: str) -> None:
+        """Follow jobs on that the account may not take back, and stop."""
+        ctx = self.ctx
+        stay = Decision(
+            target=State.QUEUED, reason=Reason.PERMISSION_DENIED, message=message
+        )
+        await asyncio.gather(*(ctx.advance(tracked, stay) for tracked in waiting))
+        # Only now: a stop that is settled ends this loop.
+        ctx.withdraw = False
+        ctx.request_stop(Stop.NOT_AUTHORISED, message)
 
     async def _read(self, fetch: Callable[[], Awaitable[T]]) -> T:
         """Read one page, with a few tries.
@@ -224,7 +245,12 @@ class Tracker:
 
     async def _see_all(self, sweep: Sweep, began_s: float) -> None:
         while (page := await self._read(sweep.read)) is not None:
-            self.ctx.board.see_history(page.items, began_s, page.server_time)
+            self.ctx.board.see_history(
+                page.items,
+                began_s,
+                page.server_time,
+                read_s=self.ctx.clock.monotonic(),
+            )
 
     async def _look_at_stragglers(self, began_s: float) -> None:
         """Ask by id for jobs that a sweep down to the floor does not reach."""

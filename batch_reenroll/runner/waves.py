@@ -130,4 +130,4 @@ class Waves:
         for row in await self.ctx.ledger.waiting(wave):
             place = place_number(row.agent_id, row.client_machine, row.store_path)
             deadline_s = row.deadline.timestamp() if row.deadline else math.inf
-            self.ctx.lanes.add(row.row_no, row.agent_id, place, deadline_s=deadline_s)
+            self.ctx.lanes.add(row.row_no, row.way, place, deadline_s=deadline_s)

@@ -52,6 +52,15 @@ MODIFY_STORES = Permission(
 )
 READ_AGENTS = Permission("AgentManagement: Read", "/agents/management/read/")
 
+#: What it takes to withdraw a job that waits.
+MODIFY_AGENTS = Permission("AgentManagement: Modify", "/agents/management/modify/")
+SCHEDULE_STORES = Permission(
+    "CertificateStoreManagement: Schedule", "/certificate_stores/schedule/"
+)
+#: What a plan looks at when the account may: 10 has one name for both.
+READ_AUTHORITIES = Permission("PkiManagement: Read", "/certificate_authorities/read/")
+READ_TEMPLATES = Permission("PkiManagement: Read", "/certificate_templates/read/")
+
 #: Exactly what a campaign needs.
 NEEDED = (ENROLL_CSR, READ_STORES, MODIFY_STORES, READ_AGENTS)
 

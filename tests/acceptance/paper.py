@@ -16,6 +16,9 @@ from typing import Any
 from acceptance.served import Row
 from jsonschema import Draft202012Validator
 
+from batch_reenroll.cli.evidence import ReportFolder
+from batch_reenroll.evidence import Faults, check_folder
+
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 SUCCESS = {"verified", "succeeded", "skipped_already_rotated"}
@@ -95,6 +98,14 @@ class Report:
             prev = hashlib.sha256(line.encode()).hexdigest()
         assert prev == self.summary["journal_head"]
 
+    def assert_holds(self) -> None:
+        """Fail unless the evidence is of its schema and verifies."""
+        schema = json.loads((SCHEMAS / "evidence.v1.schema.json").read_text())
+        Draft202012Validator(schema).validate(json.loads(self.text("evidence.json")))
+        faults = Faults()
+        check_folder(ReportFolder(self.folder), faults)
+        assert faults.kept == []
+
 
 def part_of(outcome: str) -> str:
     """Return the file, of three, that a row of this outcome is in."""
@@ -104,7 +115,9 @@ def part_of(outcome: str) -> str:
 
 
 def report_of(said: str, folder: Path) -> Report:
-    """Return the report whose path a command printed."""
+    """Return the report whose path a command printed; its evidence holds."""
     found = re.search(r"^report: (.+)/report\.html$", said, re.MULTILINE)
     assert found, f"no path of a report in:\n{said}"
-    return Report(folder=folder / found[1])
+    report = Report(folder=folder / found[1])
+    report.assert_holds()
+    return report

@@ -1,4 +1,4 @@
-r"""Whole campaigns against every version of Command, with every way of signing in.
+"""Whole campaigns against every version of Command, with every way of signing in.
 
 Each is carried out by an account that holds exactly the rights a campaign needs: what
 happens when it lacks one of them stands in ``test_rights``.
@@ -6,35 +6,31 @@ happens when it lacks one of them stands in ``test_rights``.
 
 from __future__ import annotations
 
-import base64
 import csv
 import json
-import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pytest
-from acceptance.accounts import (
-    BOX,
-    IIS,
-    NEEDED,
-    STORE_TYPES,
-    Site,
-    account,
-    password_of,
-    site,
-)
-from acceptance.gate import Gate
+from acceptance.accounts import BOX, IIS, STORE_TYPES, Site, site
 from acceptance.paper import Report, report_of, write_manifest
 from acceptance.served import Row, thumbprint
+from acceptance.signing import (
+    AUDIENCE,
+    LONG_S,
+    SECRET,
+    TOKEN_S,
+    SignIn,
+    Way,
+    exact_accounts,
+    signing_in,
+)
 from acceptance.terminal import Done, Terminal, finished, until
 from cryptography.x509.oid import NameOID
-from integration.command.certs import make_authority
 
 #: Times fit for orchestrators that ask for work ten times a second.
 _QUICK = (
@@ -43,156 +39,10 @@ _QUICK = (
 )
 #: Nothing ends before the settle time, so a campaign with this one outlives a token.
 _OUTLIVING = "--settle-time=2.3"
-_TOKEN_S = 2
-#: For tokens that are not to end by themselves.
-_LONG_S = 3600
 
 _COUNTS = dict.fromkeys(STORE_TYPES, 1) | {"PEM": 2, IIS: 2}
 
-_SECRET = "Client-Secret/4 everyone"
 _SUBMISSION = "/KeyfactorAPI/CertificateStores/Reenrollment"
-_AUDIENCE = "https://command.example.com/api"
-
-
-class Way(StrEnum):
-    """How an account signs in."""
-
-    DOWN_LEVEL = r"basic DOMAIN\user"
-    PRINCIPAL = "basic user@domain"
-    CLIENT = "client credentials"
-    TOKEN = "ready access token"
-    CERTIFICATE = "client certificate"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignIn:
-    r"""One account about to sign in.
-
-    Attributes:
-        by: The account as Command knows it, ``DOMAIN\user``.
-        env: What it sets for the program.
-        secrets: What must not be seen anywhere.
-        gate: What stands before Command, or None.
-    """
-
-    by: str
-    env: Mapping[str, str]
-    secrets: frozenset[str]
-    gate: Gate | None = None
-
-
-def _accounts(dialect: str) -> list[dict[str, Any]]:
-    def exact(user: str, **more: Any) -> dict[str, Any]:
-        return account(user, NEEDED, dialect, **more)
-
-    oauth: dict[str, Any] = {
-        "password": None,
-        "client_secret": _SECRET,
-        "audience": _AUDIENCE,
-    }
-    return [
-        exact("level"),
-        exact("principal", domain="corp.example.com"),
-        exact("client", client_id="client-id", **oauth, scopes=["command", "more"]),
-        exact("bearer", client_id="bearer-id", **oauth),
-        exact("holder"),
-    ]
-
-
-@contextmanager
-def _down_level(place: Site, _: Path) -> Iterator[SignIn]:
-    yield SignIn(
-        by=r"EXAMPLE\level",
-        env=place.as_user("level"),
-        secrets=_basic(r"EXAMPLE\level", password_of("level")),
-    )
-
-
-@contextmanager
-def _principal(place: Site, _: Path) -> Iterator[SignIn]:
-    name, password = "principal@corp.example.com", password_of("principal")
-    known = r"corp.example.com\principal"
-    yield SignIn(
-        by=known,
-        env={
-            **place.where,
-            "KEYFACTOR_USERNAME": name,
-            "KEYFACTOR_PASSWORD": password,
-        },
-        secrets=_basic(name, password) | _basic(known, password),
-    )
-
-
-@contextmanager
-def _client(place: Site, _: Path) -> Iterator[SignIn]:
-    yield SignIn(
-        by=r"EXAMPLE\client",
-        env={
-            **place.where,
-            "KEYFACTOR_AUTH_CLIENT_ID": "client-id",
-            "KEYFACTOR_AUTH_CLIENT_SECRET": _SECRET,
-            "KEYFACTOR_AUTH_TOKEN_URL": f"{place.url}/oauth2/token",
-            "KEYFACTOR_AUTH_SCOPES": "command,more",
-            "KEYFACTOR_AUTH_AUDIENCE": _AUDIENCE,
-        },
-        secrets=_basic("client-id", _SECRET),
-    )
-
-
-@contextmanager
-def _token(place: Site, _: Path) -> Iterator[SignIn]:
-    place.tokens_hold(_LONG_S)
-    token = place.token("bearer-id", _SECRET, audience=_AUDIENCE)
-    place.tokens_hold(_TOKEN_S)
-    yield SignIn(
-        by=r"EXAMPLE\bearer",
-        env={**place.where, "KEYFACTOR_AUTH_ACCESS_TOKEN": token},
-        secrets=frozenset({token, _SECRET}),
-    )
-
-
-@contextmanager
-def _certificate(place: Site, folder: Path) -> Iterator[SignIn]:
-    authority = make_authority(folder)
-    tls = authority.server_context("127.0.0.1")
-    tls.load_verify_locations(authority.ca_path)
-    tls.verify_mode = ssl.CERT_REQUIRED
-    password = password_of("holder")
-    opening = "opens-the-PKCS12-file-8"
-    pair = base64.b64encode(rf"EXAMPLE\holder:{password}".encode()).decode()
-    accounts = {"robot": f"Basic {pair}"}
-    with Gate(tls=tls, behind=place.url, accounts=accounts) as gate:
-        profile = {
-            "host": f"https://127.0.0.1:{gate.port}",
-            "ca_cert_path": str(authority.ca_path),
-            "client_cert_path": str(authority.issue_pkcs12("robot", opening)),
-        }
-        config = folder / "profiles.json"
-        config.write_text(json.dumps({"servers": {"default": profile}}))
-        yield SignIn(
-            by=r"EXAMPLE\holder",
-            env={
-                "KEYFACTOR_AUTH_CONFIG_FILE": str(config),
-                "BATCH_REENROLL_CLIENT_CERT_PASSWORD": opening,
-            },
-            secrets=frozenset({opening, password, pair}),
-            gate=gate,
-        )
-
-
-def _basic(name: str, secret: str) -> frozenset[str]:
-    """Return a secret plain and as it goes over the wire."""
-    pair = base64.b64encode(f"{name}:{secret}".encode()).decode()
-    return frozenset({secret, pair, base64.b64encode(secret.encode()).decode()})
-
-
-_WAYS: Mapping[Way, Callable[[Site, Path], Any]] = {
-    Way.DOWN_LEVEL: _down_level,
-    Way.PRINCIPAL: _principal,
-    Way.CLIENT: _client,
-    Way.TOKEN: _token,
-    Way.CERTIFICATE: _certificate,
-}
 
 
 # -- whole campaigns -----------------------------------------------------------------
@@ -230,20 +80,23 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         def serving(dialect: str) -> Site:
             if dialect not in found:
                 folder = tmp_path_factory.mktemp("sites") / dialect
+                stores, iis = (70, 10) if dialect in ("10", "25") else (30, 4)
                 found[dialect] = stack.enter_context(
-                    site(folder, dialect, _accounts(dialect), stores=90, iis=16)
+                    site(
+                        folder, dialect, exact_accounts(dialect), stores=stores, iis=iis
+                    )
                 )
-                found[dialect].tokens_hold(_TOKEN_S)
+                found[dialect].tokens_hold(TOKEN_S)
             return found[dialect]
 
         yield serving
 
 
-#: Every way with the oldest and the newest; between them each way once.
+#: Every way with the newest; with the oldest both forms of Basic are one on the wire.
 _CASES = [
-    *(("10", way) for way in Way),
     *(("25", way) for way in Way),
-    *(("11", way) for way in (Way.DOWN_LEVEL, Way.CLIENT, Way.CERTIFICATE)),
+    *(("10", way) for way in Way if way is not Way.PRINCIPAL),
+    *(("11", way) for way in (Way.CLIENT, Way.CERTIFICATE)),
     *(("24", way) for way in (Way.PRINCIPAL, Way.TOKEN)),
 ]
 
@@ -258,7 +111,7 @@ def campaign(
     dialect, way = request.param
     place, folder = sites(dialect), tmp_path_factory.mktemp("campaign")
     papers = tmp_path_factory.mktemp("papers")
-    with _WAYS[way](place, papers) as sign_in:
+    with signing_in(way, place, papers) as sign_in:
         yield _carried_out(place, way, sign_in, folder, papers)
 
 
@@ -357,11 +210,11 @@ def test_each_store_was_given_one_job_by_the_account_that_signed_in(
     assert by == {campaign.sign_in.by}
 
 
-def test_nothing_but_an_ended_token_was_refused_on_the_way(campaign: Campaign) -> None:
-    # An account with exactly the needed rights would be told here what it lacks.
-    ended = {401} if campaign.way is Way.CLIENT else set()
-    refused = {request["status"] for request in campaign.requests} - {200, 204}
-    assert refused <= ended
+def test_nothing_was_refused_that_a_campaign_needs(campaign: Campaign) -> None:
+    # A token may end on its way; what a plan may look at, but need not, is not given.
+    taken = {200, 204} | ({401} if campaign.way is Way.CLIENT else set())
+    refused = {r["path"] for r in campaign.requests if r["status"] not in taken}
+    assert refused <= {"/KeyfactorAPI/CertificateAuthority", "/KeyfactorAPI/Templates"}
 
 
 def test_the_report_says_the_same_when_it_is_written_again(campaign: Campaign) -> None:
@@ -409,14 +262,16 @@ def _assert_without(sign_in: SignIn, text: str) -> None:
 # -- what is in force ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", Way)
-@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    ("way", "form"),
+    [*((way, "text") for way in Way), (Way.CLIENT, "json"), (Way.DOWN_LEVEL, "json")],
+)
 def test_config_show_names_every_origin_and_no_secret(
     way: Way, form: str, sites: Callable[[str], Site], tmp_path: Path
 ) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
-    with _WAYS[way](sites("25"), tmp_path) as sign_in:
+    with signing_in(way, sites("25"), tmp_path) as sign_in:
         terminal = Terminal(folder=folder, env=sign_in.env)
         words = ("config", "show", "--origin", f"--output={form}")
         done = terminal.run(*words).expect(0)
@@ -440,8 +295,8 @@ def _revoked_amid(
     folder.mkdir()
     write_manifest(folder / "m.csv", rows)
     since = len(place.served.events())
-    with _WAYS[way](place, tmp_path) as sign_in:
-        place.tokens_hold(_LONG_S)
+    with signing_in(way, place, tmp_path) as sign_in:
+        place.tokens_hold(LONG_S)
         terminal = Terminal(folder=folder, env=sign_in.env)
         words = ("run", "m.csv", "--yes", "--campaign=c", *_QUICK, _OUTLIVING)
         try:
@@ -450,7 +305,7 @@ def _revoked_amid(
             place.manage("POST", f"/identities/{user}/revoke")
             yield terminal, rows, finished(process), since
         finally:
-            place.tokens_hold(_TOKEN_S)
+            place.tokens_hold(TOKEN_S)
 
 
 def test_client_credentials_survive_that_their_token_is_taken_back(
@@ -476,7 +331,7 @@ def test_a_ready_token_that_is_taken_back_ends_the_run_and_another_resumes_it(
         done.expect(8)
         assert "401" in done.err
         assert "go on with: batch-reenroll resume c" in done.err
-        token = place.token("bearer-id", _SECRET, audience=_AUDIENCE)
+        token = place.token("bearer-id", SECRET, audience=AUDIENCE)
         env = {"KEYFACTOR_AUTH_ACCESS_TOKEN": token}
         done = terminal.run("resume", "c", *_QUICK, env=env).expect(0)
         report_of(done.err, terminal.folder).assert_accounts_for(rows)

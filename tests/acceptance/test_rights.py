@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from acceptance.accounts import (
     ENROLL_CSR,
+    MODIFY_AGENTS,
     MODIFY_STORES,
     NEEDED,
     NEW_CA,
     OLD_CA,
     READ_AGENTS,
+    READ_AUTHORITIES,
     READ_STORES,
+    READ_TEMPLATES,
+    SCHEDULE_STORES,
     Permission,
     Site,
     account,
@@ -24,7 +28,7 @@ from acceptance.accounts import (
 )
 from acceptance.paper import Report, report_of, write_manifest
 from acceptance.served import Row
-from acceptance.terminal import Done, Terminal
+from acceptance.terminal import Done, Terminal, finished, until
 
 _QUICK = (
     *("--poll-interval=0.1", "--rate=100", "--per-orchestrator=8"),
@@ -39,7 +43,6 @@ _LACKING = {
 }
 #: The rights that reading needs: without them no campaign begins.
 _READING = ("no-stores", "no-agents")
-_SUBMITTING = ("no-enrolling", "no-modifying")
 
 _DENIED_BY_CA = "0x80094011 (CERTSRV_E_ENROLL_DENIED)"
 _DENIED_BY_TEMPLATE = "0x80094012 (CERTSRV_E_TEMPLATE_DENIED)"
@@ -57,6 +60,7 @@ def _accounts(dialect: str) -> list[dict[str, Any]]:
         lacking("sees-two", READ_STORES, containers={"2": ["Read"]}),
         lacking("no-ca", authorities=[]),
         lacking("no-template", templates=[]),
+        account("sees-issuers", (*NEEDED, READ_AUTHORITIES, READ_TEMPLATES), dialect),
         lacking("no-rights-on-old-ca", authorities=[NEW_CA]),
         account("keeper", (), dialect, authorities=[OLD_CA]),
     ]
@@ -73,7 +77,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
                 folder = tmp_path_factory.mktemp("sites") / dialect
                 keeper = {OLD_CA: r"EXAMPLE\keeper"}
                 place = site(
-                    folder, dialect, _accounts(dialect), stores=100, ca_accounts=keeper
+                    folder, dialect, _accounts(dialect), stores=90, ca_accounts=keeper
                 )
                 found[dialect] = stack.enter_context(place)
             return found[dialect]
@@ -135,8 +139,9 @@ def test_a_run_whose_reads_are_forbidden_ends_before_it_began(
     assert not (tmp_path / "reports").exists()
 
 
-@pytest.mark.parametrize("user", _READING)
-@pytest.mark.parametrize("verb", ["discover", "plan"])
+@pytest.mark.parametrize(
+    ("verb", "user"), [("discover", "no-stores"), ("plan", "no-agents")]
+)
 def test_verbs_that_only_read_name_the_right_they_lack(
     verb: str, user: str, sites: Callable[[str], Site], tmp_path: Path
 ) -> None:
@@ -152,8 +157,10 @@ def test_verbs_that_only_read_name_the_right_they_lack(
 # -- rights that a submission needs --------------------------------------------------
 
 
-@pytest.mark.parametrize("dialect", ["10", "25"])
-@pytest.mark.parametrize("user", _SUBMITTING)
+@pytest.mark.parametrize(
+    ("dialect", "user"),
+    [("10", "no-enrolling"), ("10", "no-modifying"), ("25", "no-modifying")],
+)
 def test_five_forbidden_posts_end_the_run_and_the_rest_is_never_sent(
     dialect: str, user: str, sites: Callable[[str], Site], tmp_path: Path
 ) -> None:
@@ -216,7 +223,7 @@ def test_stores_of_containers_that_may_not_be_modified_are_rejected_and_the_othe
 def test_stores_that_may_not_be_seen_are_not_sent(
     sites: Callable[[str], Site], tmp_path: Path
 ) -> None:
-    place = sites("24")
+    place = sites("10")
     rows = place.rows(1)
     attempt = _attempt(place, "sees-two", rows, tmp_path)
     attempt.done.expect(5)
@@ -244,32 +251,57 @@ def _assert_failed_in_the_job(attempt: Attempt, rows: Sequence[Row], why: str) -
 @pytest.mark.parametrize(
     ("user", "why"),
     [("no-ca", _DENIED_BY_CA), ("no-template", _DENIED_BY_TEMPLATE)],
+    ids=["ca", "template"],
 )
 def test_without_enrollment_rights_the_job_fails_with_the_words_of_the_ca(
     user: str, why: str, sites: Callable[[str], Site], tmp_path: Path
 ) -> None:
-    place = sites("11")
+    place = sites("10")
     rows = place.rows(1, containers=[1, 2])
     _assert_failed_in_the_job(_attempt(place, user, rows, tmp_path), rows, why)
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "why"),
-    [
-        (
-            "CertificateAuthority",
-            r"ca09.example.com\No Such CA",
-            r"Unable to find the certificate authority 'ca09.example.com\No Such CA'",
-        ),
-        ("CertificateTemplate", "NoSuch", "The template 'NoSuch' is not available"),
-    ],
-)
+_WRONG = [
+    (
+        "CertificateAuthority",
+        r"ca09.example.com\No Such CA",
+        r"Unable to find the certificate authority 'ca09.example.com\No Such CA'",
+    ),
+    ("CertificateTemplate", "NoSuch", "The template 'NoSuch' is not available"),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "why"), _WRONG, ids=["ca", "template"])
 def test_a_wrong_name_of_ca_or_template_is_accepted_and_fails_in_the_job(
     column: str, value: str, why: str, sites: Callable[[str], Site], tmp_path: Path
 ) -> None:
     place = sites("25")
     rows = [{**row, column: value} for row in place.rows(1, containers=[1, 2])]
     _assert_failed_in_the_job(_attempt(place, "exact", rows, tmp_path), rows, why)
+
+
+def test_who_may_see_cas_and_templates_is_told_of_wrong_names_before_anything_is_sent(
+    sites: Callable[[str], Site], tmp_path: Path
+) -> None:
+    place = sites("10")
+    rows = [
+        {**row, column: value}
+        for row, (column, value, _) in zip(
+            place.rows(1, containers=[1, 2]), _WRONG, strict=True
+        )
+    ]
+    attempt = _attempt(place, "sees-issuers", rows, tmp_path)
+    attempt.done.expect(4)
+    assert attempt.posts == []
+    for code in ("authority_unknown", "template_unknown"):
+        assert code in attempt.done.out + attempt.done.err
+    ignoring = ("--ignore=authority_unknown", "--ignore=template_unknown")
+    attempt = _attempt(place, "sees-issuers", rows, tmp_path, *ignoring)
+    attempt.done.expect(5)
+    assert attempt.posts == [204, 204]
+    for line, (_, _, why) in zip(attempt.report.results, _WRONG, strict=True):
+        assert line["outcome"] == "failed"
+        assert why in line["message"]
 
 
 def test_the_account_configured_for_a_ca_needs_the_rights_there_and_nobody_else(
@@ -281,3 +313,50 @@ def test_the_account_configured_for_a_ca_needs_the_rights_there_and_nobody_else(
     attempt = _attempt(place, "no-rights-on-old-ca", rows, tmp_path)
     attempt.done.expect(0)
     assert attempt.report.outcomes == {"verified": 2}
+
+
+# -- rights that only a withdrawal needs ---------------------------------------------
+
+
+def _withdrawn_in_vain(place: Site, folder: Path) -> tuple[Done, list[Row], Terminal]:
+    """Stop a campaign with ``--unschedule`` as an account that may not do that.
+
+    Its orchestrators take the jobs only after it has ended.
+    """
+    rows = place.rows(1, containers=[1, 2])
+    agents = {f"/orchestrators/{row['AgentGuid']}" for row in rows}
+    terminal = Terminal(folder=folder, env=place.as_user("exact"))
+    write_manifest(folder / "m.csv", rows)
+    for agent in agents:
+        place.manage("PATCH", agent, {"online": False})
+    try:
+        process = terminal.start("run", "m.csv", "--yes", "--campaign=c", *_QUICK)
+        until(lambda: len(place.served.jobs(rows)) == len(rows), process=process)
+        terminal.run("stop", "c", "--unschedule").expect(0)
+        done = finished(process)
+    finally:
+        for agent in agents:
+            place.manage("PATCH", agent, {"online": True})
+    return done, rows, terminal
+
+
+def test_a_withdrawal_without_its_rights_ends_the_run_and_names_them(
+    sites: Callable[[str], Site], tmp_path: Path
+) -> None:
+    place = sites("25")
+    done, rows, _ = _withdrawn_in_vain(place, tmp_path)
+    done.expect(8)
+    for missing in (MODIFY_AGENTS, SCHEDULE_STORES):
+        _assert_names(done.err, missing)
+    report_of(done.err, tmp_path).assert_accounts_for(rows)
+    place.served.assert_one_job_each(rows)
+
+
+def test_a_campaign_whose_withdrawal_was_forbidden_can_be_resumed(
+    sites: Callable[[str], Site], tmp_path: Path
+) -> None:
+    place = sites("25")
+    _, rows, terminal = _withdrawn_in_vain(place, tmp_path)
+    done = terminal.run("resume", "c", *_QUICK).expect(0)
+    report_of(done.err, tmp_path).assert_accounts_for(rows)
+    place.served.assert_one_job_each(rows)

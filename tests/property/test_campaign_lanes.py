@@ -15,9 +15,11 @@ from hypothesis.stateful import (
     rule,
 )
 
+from batch_reenroll.campaign.breakers import Kind, Way
 from batch_reenroll.campaign.lanes import ROUND_EVERY, Lanes
 
 AGENTS = ("a", "b", "c", "d")
+CAS = ("x", "y", "z")
 PLACES_EACH = 3
 
 agents = st.sampled_from(AGENTS)
@@ -27,16 +29,24 @@ spots = st.tuples(agents, st.integers(0, PLACES_EACH - 1)).map(
 )
 
 
+gates = st.one_of(
+    st.tuples(st.just(Kind.ORCHESTRATOR), agents),
+    st.tuples(st.just(Kind.AUTHORITY), st.sampled_from(CAS)),
+)
+
+
 @dataclass(slots=True)
 class Model:
     """One row as a reader of the docstrings imagines it."""
 
     agent: str
+    authority: str
     place: int
     rests_until_s: float = 0.0
     in_flight: bool = False
     holds_slot: bool = False
     ended: bool = False
+    is_fresh: bool = True
 
     @property
     def waits(self) -> bool:
@@ -49,7 +59,7 @@ class LanesMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.rows: dict[int, Model] = {}
-        self.closed: set[str] = set()
+        self.opens_s: dict[tuple[Kind, str], float | None] = {}
         self.passed_over: dict[str, int] = dict.fromkeys(AGENTS, 0)
         self.now_s = 0.0
         self.most = self.per_agent = 1
@@ -74,6 +84,19 @@ class LanesMachine(RuleBasedStateMachine):
     def busy_places(self) -> list[int]:
         return [row.place for row in self.rows.values() if row.in_flight]
 
+    def is_given_up(self, row: Model) -> bool:
+        return None in self.gates_of(row)
+
+    def gates_of(self, row: Model) -> list[float | None]:
+        names = (Kind.ORCHESTRATOR, row.agent), (Kind.AUTHORITY, row.authority)
+        return [self.opens_s.get(name, -math.inf) for name in names]
+
+    def may_pass(self, row: Model) -> bool:
+        return all(
+            opens_s is not None and opens_s <= self.now_s
+            for opens_s in self.gates_of(row)
+        )
+
     def may_go(self) -> dict[int, str]:
         """Rows that nothing but the campaign's cap keeps back, by number."""
         busy = set(self.busy_places())
@@ -83,7 +106,7 @@ class LanesMachine(RuleBasedStateMachine):
             if row.waits
             and row.rests_until_s <= self.now_s
             and row.place not in busy
-            and row.agent not in self.closed
+            and self.may_pass(row)
             and self.in_slots(row.agent) < self.per_agent
         }
 
@@ -92,19 +115,22 @@ class LanesMachine(RuleBasedStateMachine):
 
     # What happens
 
-    @rule(spot=spots)
-    def add(self, spot: tuple[str, int]) -> None:
+    @rule(spot=spots, authority=st.sampled_from(CAS))
+    def add(self, spot: tuple[str, int], authority: str) -> None:
         row_no = len(self.rows) + 1
-        self.rows[row_no] = Model(agent=spot[0], place=spot[1])
+        agent, place = spot
+        self.rows[row_no] = Model(agent=agent, authority=authority, place=place)
         deadline_s = float(row_no % 5) if row_no % 3 else math.inf
-        self.lanes.add(row_no, *spot, deadline_s=deadline_s)
+        way = Way(agent_id=agent, authority=authority)
+        self.lanes.add(row_no, way, place, deadline_s=deadline_s)
 
     @rule(spot=spots, n=st.integers(2, 8))
     def add_many(self, spot: tuple[str, int], n: int) -> None:
         agent, place = spot
         first = place - place % PLACES_EACH
         for step in range(n):
-            self.add((agent, first + (place + step) % PLACES_EACH))
+            where = agent, first + (place + step) % PLACES_EACH
+            self.add(where, CAS[(place + step) % len(CAS)])
 
     @rule()
     def take(self) -> None:
@@ -116,8 +142,24 @@ class LanesMachine(RuleBasedStateMachine):
             return
         assert row_no in may_go
         row = self.rows[row_no]
+        assert self.lanes.way(row_no) == Way(
+            agent_id=row.agent, authority=row.authority
+        )
+        self.judge_order(row_no)
         row.in_flight = row.holds_slot = True
         self.judge_fairness(row.agent, set(may_go.values()))
+
+    def judge_order(self, taken: int) -> None:
+        """Of rows of one queue and place the first added has the first turn."""
+        row = self.rows[taken]
+        if row.is_fresh:
+            assert not any(
+                number < taken
+                and other.is_fresh
+                and (other.authority, other.place) == (row.authority, row.place)
+                for number, other in self.rows.items()
+            )
+        row.is_fresh = False
 
     def judge_fairness(self, taken: str, could: set[str]) -> None:
         can = set(self.may_go().values())
@@ -155,11 +197,19 @@ class LanesMachine(RuleBasedStateMachine):
         row.in_flight = row.holds_slot = False
         row.rests_until_s = self.now_s + rest_s
 
-    @precondition(lambda self: len(self.closed) < 2 and len(self.rows) > 12)
-    @rule(agent=agents)
-    def breaker_opens(self, agent: str) -> None:
-        self.lanes.close(agent)
-        self.closed.add(agent)
+    @precondition(lambda self: len(self.rows) > 6)
+    @rule(gate=gates, rest_s=st.sampled_from([None, math.inf, 1.0, 5.0]))
+    def gate_shuts(self, gate: tuple[Kind, str], rest_s: float | None) -> None:
+        opens_s = None if rest_s is None else self.now_s + rest_s
+        self.lanes.set_gate(*gate, opens_s)
+        self.opens_s[gate] = opens_s
+
+    @precondition(lambda self: self.opens_s)
+    @rule(data=st.data())
+    def gate_opens(self, data: st.DataObject) -> None:
+        gate = data.draw(st.sampled_from(sorted(self.opens_s)))
+        self.lanes.set_gate(*gate, -math.inf)
+        del self.opens_s[gate]
 
     # What always holds
 
@@ -176,9 +226,7 @@ class LanesMachine(RuleBasedStateMachine):
     @invariant()
     def every_row_is_counted(self) -> None:
         waiting = [
-            row
-            for row in self.rows.values()
-            if row.waits and row.agent not in self.closed
+            row for row in self.rows.values() if row.waits and not self.is_given_up(row)
         ]
         assert self.lanes.waiting == len(waiting)
         assert self.lanes.held == len(self.flying())
@@ -190,11 +238,16 @@ class LanesMachine(RuleBasedStateMachine):
             for row in self.rows.values()
             if row.waits and row.rests_until_s > self.now_s
         ]
+        rests += [
+            opens_s
+            for opens_s in self.opens_s.values()
+            if opens_s is not None and self.now_s < opens_s < math.inf
+        ]
         wake_s = self.lanes.next_wake_s()
         assert not rests or (wake_s is not None and wake_s <= min(rests))
 
     def teardown(self) -> None:
-        """Whatever happened, every row of an open lane has its turn exactly once."""
+        """Whatever happened, every row whose gates open has its turn exactly once."""
         self.now_s += 100.0
         while True:
             for row_no in self.flying():
@@ -207,11 +260,12 @@ class LanesMachine(RuleBasedStateMachine):
                 break
             row = self.rows[row_no_or_none]
             assert row.waits
-            assert row.agent not in self.closed
+            assert self.may_pass(row)
             row.in_flight = row.holds_slot = True
-        left = {row.agent for row in self.rows.values() if row.waits}
-        assert left <= self.closed
-        assert self.lanes.waiting == 0
+        left = [row for row in self.rows.values() if row.waits]
+        assert not any(self.may_pass(row) for row in left)
+        n_hoped_for = sum(not self.is_given_up(row) for row in left)
+        assert self.lanes.waiting == n_hoped_for
 
 
 TestLanes = LanesMachine.TestCase

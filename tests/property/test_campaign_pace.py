@@ -172,7 +172,9 @@ def test_a_restart_gives_no_authority_a_new_day(
     sent: list[float] = []
     for gap_s in gaps:
         now_s += gap_s
-        assert AuthorityGate(limit, sent).ready_s(now_s) == whole.ready_s(now_s)
+        again = AuthorityGate(limit)
+        again.recall(sent)
+        assert again.ready_s(now_s) == whole.ready_s(now_s)
         if whole.ready_s(now_s) <= now_s:
             sent.append(whole.reserve(now_s))
 
@@ -233,3 +235,29 @@ def test_a_backoff_never_falls_as_failures_go_on(failures: int, roll: float) -> 
         for n in (failures, failures + 1)
     ]
     assert waits[0] <= waits[1]
+
+
+@given(
+    rates_per_s,
+    bursts,
+    gaps_s,
+    st.integers(1, 6) | st.none(),
+    st.integers(0, 8),
+)
+def test_what_is_said_of_those_ahead_is_what_they_then_do(
+    rate: float, burst: int, gaps: list[float], per_day: int | None, ahead: int
+) -> None:
+    limit = AuthorityLimit(rate_per_s=rate, burst=burst, per_day=per_day)
+    gate, now_s = AuthorityGate(limit), 0.0
+    for gap_s in gaps:
+        now_s += gap_s
+        if gate.ready_s(now_s) <= now_s:
+            gate.reserve(now_s)
+    said_s = gate.ready_s(now_s, ahead)
+    then_s = now_s
+    for _ in range(ahead):
+        then_s = gate.reserve(then_s)
+    ready_s = gate.ready_s(then_s)
+    assert said_s <= ready_s + EPS
+    # A day that is used up keeps those ahead back, too.
+    assert per_day is not None or said_s >= ready_s - EPS

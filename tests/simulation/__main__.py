@@ -9,21 +9,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
-from simulation.judge import faults
-from simulation.play import play
-from simulation.scenario import Scenario, draw, smaller
+from simulation.drawing import draw
+from simulation.frozen import as_python
+from simulation.shrinking import judged, shrunk
 
 _BLOCK = 25
+#: Blocks between two lines that say how far it has come.
+_TOLD = 40
 _SHOWN = 5
-_SHRINK_STEPS = 200
-
-
-def judged(scenario: Scenario) -> list[str]:
-    """Return the promises broken in a scenario; a crash of the player is one."""
-    try:
-        return faults(play(scenario))
-    except Exception as exc:  # noqa: BLE001 - any escape is a finding
-        return [f"{type(exc).__name__}: {exc}"]
+#: Failing seeds that are shrunk: the first ones.
+_SHRUNK = 3
 
 
 def play_block(first: int, count: int) -> list[tuple[int, list[str]]]:
@@ -32,47 +27,43 @@ def play_block(first: int, count: int) -> list[tuple[int, list[str]]]:
     return [(seed, broken) for seed, broken in found if broken]
 
 
-def shrunk(scenario: Scenario) -> Scenario:
-    """Return a simpler scenario that still fails."""
-    steps = 0
-    while steps < _SHRINK_STEPS:
-        for candidate in smaller(scenario):
-            steps += 1
-            if judged(candidate):
-                scenario = candidate
-                break
-        else:
-            return scenario
-    return scenario
-
-
 def _blocks(first: int, seeds: int) -> Iterator[tuple[int, int]]:
     for at in range(first, first + seeds, _BLOCK):
         yield at, min(_BLOCK, first + seeds - at)
 
 
-def main() -> int:
-    """Play; print every failing seed and the first one shrunk."""
+def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1000)
-    parser.add_argument("--first", type=int, default=0)
-    asked = parser.parse_args()
+    parser.add_argument("--seeds", type=int, default=1000, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first one")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Play; print every failing seed, and the first ones shrunk and frozen."""
+    asked = _asked()
     began_s = time.monotonic()
-    failing: list[tuple[int, list[str]]] = []
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    failing: list[int] = []
+    with ProcessPoolExecutor(asked.jobs) as pool:
         blocks = list(zip(*_blocks(asked.first, asked.seeds), strict=True))
-        for block in pool.map(play_block, *blocks):
+        for n, block in enumerate(pool.map(play_block, *blocks), 1):
+            if n % _TOLD == 0:
+                print(f"{n * _BLOCK} campaigns played", file=sys.stderr, flush=True)
             for seed, broken in block:
                 print(f"seed {seed}: {'; '.join(broken[:_SHOWN])}", flush=True)
-            failing += block
+                failing.append(seed)
     took_s = time.monotonic() - began_s
+    last = asked.first + asked.seeds - 1
     print(
-        f"{asked.seeds} campaigns simulated, {len(failing)} failed, "
-        f"{asked.seeds / took_s:.1f} campaigns/s"
+        f"{asked.seeds} campaigns simulated (seeds {asked.first} to {last}) "
+        f"in {took_s:.0f} s, {asked.seeds / took_s:.1f} campaigns/s; "
+        f"{len(failing)} failed"
     )
-    if failing:
-        seed = failing[0][0]
-        print(f"seed {seed}, shrunk: {shrunk(draw(seed))!r}")
+    for seed in failing[:_SHRUNK]:
+        found = shrunk(draw(seed))
+        print(f"\nseed {seed}, shrunk; keep it in tests/simulation/test_regressions.py")
+        print(f"{as_python(found)}\n{'; '.join(judged(found)[:_SHOWN])}", flush=True)
     return 1 if failing else 0
 
 

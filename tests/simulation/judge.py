@@ -1,4 +1,8 @@
-"""What must hold of every played scenario. The sandbox's own log is the judge."""
+"""What must hold of every played scenario. The sandbox's own log is the judge.
+
+What can be told at every step stands in :mod:`simulation.watch`; here stands what only
+the end shows.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,19 @@ from itertools import pairwise
 from typing import Any
 
 from simulation.network import OPERATOR
-from simulation.play import Played
-from simulation.scenario import Weather
+from simulation.played import Ended, Played
+from simulation.scenario import Hand, Scenario, Weather
 
-from batch_reenroll.campaign.lifecycle import OPEN, State, is_legal
+from batch_reenroll.campaign.lifecycle import OPEN, State
 from batch_reenroll.campaign.rows import Row
-from batch_reenroll.ledger.journal import GENESIS_PREV
-from batch_reenroll.text import parse_time, sha256_hex
+from batch_reenroll.campaign.verdict import Stop
+from batch_reenroll.text import parse_time
 
+#: Rows that end so have no job but one that was taken back.
 _UNTOUCHED = (
     State.REJECTED,
     State.NOT_ATTEMPTED,
+    State.CANCELLED,
     State.SKIPPED_PREFLIGHT,
     State.SKIPPED_EXCLUDED,
 )
@@ -26,18 +32,43 @@ _UNTOUCHED = (
 def faults(played: Played) -> list[str]:
     """Return every promise that was broken, n >= 0."""
     found = list(dict.fromkeys(played.broken))
-    if played.end.stop is not None:
-        found.append(f"the run stopped: {played.end.stop} {played.end.message}")
+    found += [text for ended in played.ends for text in _stop(ended, played)]
     jobs = _jobs(played)
     ends = _ends(played)
     for row in played.rows:
         found += [f"row {row.row_no}: {text}" for text in _row(row, played, jobs, ends)]
     found += _totals(played)
-    found += _journal(played)
-    found += _pace(played)
     found += _calm(played)
     found += _manners(played)
     return found
+
+
+def _stop(ended: Ended, played: Played) -> list[str]:
+    """A run may stop only for a reason that there was."""
+    stop, scenario = ended.end.stop, played.scenario
+    tokens = scenario.tokens
+    away = scenario.weather.outages + scenario.weather.storms
+    if tokens is not None:
+        away += tokens.away + tokens.locked
+    explained = {
+        None: True,
+        Stop.OPERATOR: _asked(played, Hand.OPERATOR, Hand.WITHDRAW),
+        Stop.SIGINT: _asked(played, Hand.SIGINT),
+        Stop.SIGTERM: _asked(played, Hand.SIGTERM),
+        Stop.NOT_AUTHORISED: ended.refused,
+        # The look that gives up began before the time was over.
+        Stop.UNREACHABLE: sum(length for _, length in away) + 120.0
+        > scenario.settings.unreachable_timeout_s,
+        Stop.LEDGER: bool(scenario.full_disk),
+        Stop.BUDGET: scenario.settings.budget_limit != "100%",
+    }
+    if explained.get(stop, False):
+        return []
+    return [f"the run of {ended.began_s} s stopped: {stop} {ended.end.message}"]
+
+
+def _asked(played: Played, *hands: Hand) -> bool:
+    return any(halt.hand in hands for halt in played.halted)
 
 
 def _jobs(played: Played) -> dict[tuple[str, str], list[str]]:
@@ -68,14 +99,15 @@ def _row(
     mine = jobs.get((row.store_id, row.request.alias), [])
     record = played.records[row.row_no]
     found = []
-    if len(mine) > 1 + row.retries:
-        found.append(f"{len(mine)} jobs were made by us: {mine}")
+    kept = [job_id for job_id in mine if not _is_withdrawn(job_id, played)]
+    if len(kept) > 1 + row.retries:
+        found.append(f"{len(kept)} jobs were made by us: {kept}")
     found += _overlaps(mine, played)
     if row.state in OPEN:
         found.append(f"did not end: {row.state}")
-    if row.state in _UNTOUCHED and mine and not row.retries:
+    if row.state in _UNTOUCHED and kept and not row.retries:
         found.append(f"ended {row.state} although a job was made")
-    if record["reason_code"] == "attempts_exhausted" and len(mine) > row.retries:
+    if record["reason_code"] == "attempts_exhausted" and len(kept) > row.retries:
         found.append("was given up although a job was made")
     if record["reason_code"] == "store_in_flight":
         found.append("met its own campaign at its store")
@@ -86,6 +118,14 @@ def _row(
         found += _result(row, ends.get(row.job_id))
         found += _proof(row, record["thumbprint_after"], ends, played)
     return found
+
+
+def _is_withdrawn(job_id: str, played: Played) -> bool:
+    """Return whether a job was taken back before anybody had begun it."""
+    return any(
+        entry["event"] == "job_unscheduled" and entry["job_id"] == job_id
+        for entry in played.log
+    )
 
 
 def _proof(
@@ -179,59 +219,10 @@ def _totals(played: Played) -> list[str]:
     return []
 
 
-def _journal(played: Played) -> list[str]:
-    """Replay the journal: it must chain, move legally, and end where the rows stand."""
-    found = []
-    prev = GENESIS_PREV
-    states: dict[int, State] = {row.row_no: State.PENDING for row in played.rows}
-    for seq, (line, raw) in enumerate(zip(played.journal, played.lines, strict=True)):
-        if line["seq"] != seq or line["prev"] != prev:
-            found.append(f"journal line {seq} does not follow")
-        prev = sha256_hex(raw)
-        if line["event"] != "move":
-            continue
-        origin, target = State(line["from"]), State(line["to"])
-        if states[line["row"]] is not origin or not is_legal(origin, target):
-            found.append(f"journal line {seq}: {origin} → {target} does not replay")
-        states[line["row"]] = target
-    if states != {row.row_no: row.state for row in played.rows}:
-        found.append("the journal does not end where the rows stand")
-    if played.campaign is None or played.campaign.journal_head != prev:
-        found.append("the journal's head is not its last line's hash")
-    return found
-
-
-def _pace(played: Played) -> list[str]:
-    """In any window at most burst + rate × length POSTs leave.
-
-    A POST leaves when its intent is durable: up to two commits after its permit.
-    """
-    settings = played.scenario.settings
-    slack_s = 2 * played.scenario.commit_s + 1e-6
-    for posts in played.posts:
-        for i, first in enumerate(posts):
-            for j in range(i, len(posts)):
-                allowed = settings.burst + settings.rate_per_s * (
-                    posts[j] - first + slack_s
-                )
-                if j - i + 1 > allowed:
-                    return [f"{j - i + 1} POSTs left within {posts[j] - first} s"]
-    return []
-
-
 def _calm(played: Played) -> list[str]:
     """Where nothing went wrong, everything must have gone right."""
     scenario = played.scenario
-    fleet = scenario.fleet
-    weather = Weather(latency_s=scenario.weather.latency_s)
-    if (
-        scenario.weather != weather
-        or scenario.crashes
-        or scenario.strangers
-        or scenario.second_aliases
-        or fleet.offline
-        or fleet.broken_stores
-    ):
+    if not is_calm(scenario):
         return []
     wanted = State.VERIFIED if scenario.settings.verify else State.SUCCEEDED
     return [
@@ -241,42 +232,105 @@ def _calm(played: Played) -> list[str]:
     ]
 
 
+def is_calm(scenario: Scenario) -> bool:
+    """Return whether nothing can go wrong in a scenario."""
+    fleet, tokens = scenario.fleet, scenario.tokens
+    troubles = (
+        scenario.weather != Weather(latency_s=scenario.weather.latency_s),
+        scenario.crashes,
+        scenario.halts,
+        scenario.full_disk,
+        scenario.strangers,
+        scenario.second_aliases,
+        fleet.offline,
+        fleet.broken_stores,
+        tokens and (tokens.revoked or tokens.away or tokens.locked or tokens.lost),
+        _longest_queue_s(scenario) > scenario.settings.pickup_timeout_s,
+        scenario.command.inventory_delay_s + _longest_queue_s(scenario)
+        > scenario.settings.verify_timeout_s,
+    )
+    return not any(troubles)
+
+
+def _longest_queue_s(scenario: Scenario) -> float:
+    """Return how long a job may wait for the jobs before it and its orchestrator."""
+    command, settings = scenario.command, scenario.settings
+    slowest = 3.0  # the fleet's slow orchestrators
+    n_jobs = min(settings.per_orchestrator, scenario.fleet.stores)
+    return 2 * command.heartbeat_s + n_jobs * slowest * (command.job_max_s + 0.1)
+
+
 def _manners(played: Played) -> list[str]:
     """Where reads are reliable, what Command shows is acted upon in time.
 
     No POST for a store at which a stranger's job has waited for longer than a look
-    takes, and no row given up as stalled whose job had ended long before.
+    takes, and no row given up because of a job that had ended long before.
     """
-    scenario, settings = played.scenario, played.scenario.settings
+    scenario = played.scenario
     weather = scenario.weather
-    if weather.bad_read or weather.refused or weather.outages or scenario.crashes:
+    unreliable = (
+        weather.bad_read,
+        weather.refused,
+        weather.outages,
+        weather.storms,
+        weather.mischief,
+        weather.unsorted,
+        scenario.tokens,
+        scenario.crashes,
+        scenario.halts,
+        scenario.full_disk,
+    )
+    if any(unreliable):
         return []
-    look_s = 2 * settings.poll_interval_s + 20 * weather.latency_s + 5.0
-    slack_s = 3 * settings.poll_interval_s + settings.settle_s + 60.0
     ended = {e["job_id"]: _at(e) for e in _ends(played).values()}
+    return _rude(played, ended) + _late(played, ended)
+
+
+def _rude(played: Played, ended: dict[str, float]) -> list[str]:
+    """Return POSTs for stores at which a stranger's job had waited for long."""
+    look_s = 2 * played.scenario.settings.poll_interval_s + 2 * _look_s(played) + 5.0
     made = [
         entry
         for entry in played.log
         if entry["event"] == "job_created"
         and entry["job_type"].endswith("Reenrollment")
     ]
+    ours = [entry for entry in made if entry["by"].endswith(OPERATOR)]
+    strangers = [entry for entry in made if not entry["by"].endswith(OPERATOR)]
+    return [
+        f"POSTed while stranger's job {other['job_id']} waited"
+        for job in ours
+        for other in strangers
+        if other["store_id"] == job["store_id"]
+        and _at(other) + look_s < _at(job) < ended.get(other["job_id"], float("inf"))
+    ]
+
+
+def _late(played: Played, ended: dict[str, float]) -> list[str]:
+    """Return rows given up because of a job that had ended long before."""
+    scenario, settings = played.scenario, played.scenario.settings
+    slack_s = 3 * settings.poll_interval_s + settings.settle_s + 60.0 + _look_s(played)
+    last = {line["row"]: line for line in played.journal if "row" in line}
     found = []
-    for job in made:
-        if not job["by"].endswith(OPERATOR):
-            continue
-        for other in made:
-            stranger = not other["by"].endswith(OPERATOR)
-            same = other["store_id"] == job["store_id"]
-            until = ended.get(other["job_id"], float("inf"))
-            if stranger and same and _at(other) + look_s < _at(job) < until:
-                found.append(f"POSTed while stranger's job {other['job_id']} waited")
-    moved = {line["row"]: line["at"] for line in played.journal if "row" in line}
     for row in played.rows:
-        if row.state is State.STALLED and row.job_id in ended:
-            given_up = _seconds(moved[row.row_no]) + scenario.skew_s
-            if ended[row.job_id] + slack_s < given_up:
-                found.append(f"row {row.row_no}: stalled though its job had ended")
+        line = last.get(row.row_no)
+        if line is None or row.state not in (State.STALLED, State.NOT_ATTEMPTED):
+            continue
+        given_up_s = _seconds(line["at"]) + scenario.skew_s - slack_s
+        found += [
+            f"row {row.row_no}: {row.state} though job {job_id} had ended"
+            for job_id in (row.job_id, *line.get("note", {}).get("job_ids", ()))
+            if job_id in ended and ended[job_id] < given_up_s
+        ]
     return found
+
+
+def _look_s(played: Played) -> float:
+    """Return how long a look may take, page by page."""
+    n_jobs = [entry["event"] for entry in played.log].count("job_created")
+    page = played.scenario.command.return_limit_max or 1000
+    n_pages = 10 + 4 * n_jobs / page
+    return 2 * played.scenario.weather.latency_s * n_pages
 
 
 def _at(entry: dict[str, Any]) -> float:

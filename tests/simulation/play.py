@@ -5,29 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import random
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from simulation.network import OPERATOR, PASSWORD, STRANGER, Died, Life, Wire, basic
-from simulation.scenario import Scenario, Weather
+from simulation.life import LIFE, Died, Life, mortal_tasks
+from simulation.network import OPERATOR, PASSWORD, STRANGER, Dice, Net, Wire, basic
+from simulation.plan import CAMPAIGN, campaign_of, planned
+from simulation.played import Ended, Played
+from simulation.scenario import Crash, Halt, Hand, Moment, Retry, Scenario, Weather
+from simulation.tokens import Office, authenticator, within
 from simulation.virtual import VirtualLoop
+from simulation.watch import Watch
 
-from batch_reenroll.campaign.lifecycle import RETRIES, WITH_COMMAND, State
-from batch_reenroll.campaign.plan import Wish, resolve
-from batch_reenroll.campaign.record import Campaign, PlannedRow
-from batch_reenroll.campaign.rows import Move, Row
+from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.campaign.verdict import Stop, StopRequest
 from batch_reenroll.cli.console import Console
 from batch_reenroll.cli.retry import taken_back
-from batch_reenroll.command import CommandClient
-from batch_reenroll.command.auth import FixedAuth
-from batch_reenroll.command.connection import BasicAuth
-from batch_reenroll.command.secret import Secret
-from batch_reenroll.errors import LedgerError
+from batch_reenroll.command import BasicAuth, CommandClient, Secret
+from batch_reenroll.command.auth import Authenticator, FixedAuth, TokenAuth
+from batch_reenroll.errors import LedgerError, LedgerWriteFailed
 from batch_reenroll.ledger import CampaignLedger, SqliteLedger
 from batch_reenroll.runner import Run, RunEnd, read_directory
 from batch_reenroll.sandbox import (
@@ -37,43 +38,16 @@ from batch_reenroll.sandbox import (
     SimulatedWorks,
     draw_fleet,
 )
+from batch_reenroll.text import rfc3339
 
 #: 2027-01-15 08:00 UTC.
 START = 1_800_000_000.0
 
-CAMPAIGN = "simulated"
+#: No life of our process may take longer than this, in virtual seconds.
+HORIZON_S = 40_000.0
 
-#: No campaign of the simulation may take longer than this, in virtual seconds.
-HORIZON_S = 200_000.0
-
-
-@dataclass(slots=True)
-class Played:
-    """What a played scenario left behind.
-
-    Attributes:
-        log: The sandbox's own log: the judge.
-        rows: As the ledger has them.
-        records: The same as database records, by row number.
-        journal: Its lines, parsed.
-        lines: Its lines, raw.
-        posts: Times at which POSTs left, one list per life.
-        n_lives: Processes that worked on it.
-        broken: Invariants seen broken while it ran.
-    """
-
-    scenario: Scenario
-    log: list[dict[str, Any]]
-    end: RunEnd
-    rows: list[Row] = field(default_factory=list)
-    records: dict[int, dict[str, Any]] = field(default_factory=dict)
-    journal: list[dict[str, Any]] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    campaign: Campaign | None = None
-    posts: list[list[float]] = field(default_factory=list)
-    n_lives: int = 0
-    elapsed_s: float = 0.0
-    broken: list[str] = field(default_factory=list)
+#: No campaign may need more lives and runs than this.
+MAX_LIVES = 60
 
 
 @dataclass(slots=True)
@@ -87,32 +61,11 @@ class _Clock:
         return self.loop.time()
 
 
-class _MortalLedger:
-    """The campaign's ledger, as long as its process lives."""
+class _Mute(Console):
+    """Nobody listens."""
 
-    def __init__(self, book: CampaignLedger, life: Life) -> None:
-        self._book = book
-        self._life = life
-
-    async def move(self, move: Move) -> None:
-        self._life.step()
-        await self._book.move(move)
-        self._life.step()
-
-    async def row(self, row_no: int) -> Row:
-        self._life.step()
-        return await self._book.row(row_no)
-
-    async def waiting(self) -> Sequence[tuple[int, str, str, str]]:
-        self._life.step()
-        return await self._book.waiting()
-
-    async def unresolved(self) -> Sequence[Row]:
-        self._life.step()
-        return await self._book.unresolved()
-
-    async def stop_requested(self) -> bool:
-        return await self._book.stop_requested()
+    def warn(self, message: str, **fields: object) -> None:
+        """Say nothing."""
 
 
 @contextlib.contextmanager
@@ -123,27 +76,45 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def play(scenario: Scenario, *, wrap: Callable[[Run], None] | None = None) -> Played:
-    """Play a scenario to its end; return what it left behind.
-
-    Args:
-        scenario: What to play.
-        wrap: May change a run before it starts (mutation tests).
-    """
+def play(scenario: Scenario) -> Played:
+    """Play a scenario to its end; return what it left behind."""
     with _folder() as folder, asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(_Stage(scenario, folder, wrap).play())
+        runner.get_loop().set_task_factory(mortal_tasks)
+        return runner.run(_Stage(scenario, folder / "ledger.db").play())
 
 
 class _Stage:
-    def __init__(
-        self, scenario: Scenario, folder: Path, wrap: Callable[[Run], None] | None
-    ) -> None:
+    """One campaign, and everybody who has to do with it."""
+
+    def __init__(self, scenario: Scenario, path: Path) -> None:
         self._scenario = scenario
-        self._path = folder / "ledger.db"
-        self._wrap = wrap
-        self._rng = random.Random(f"play:{scenario.seed}")
-        self._log: list[dict[str, Any]] = []
+        self._settings = scenario.settings
+        self._path = path
         self._fleet = draw_fleet(scenario.fleet)
+        self._n_lives = 0
+        self._ends: list[Ended] = []
+        self._halted: list[Halt] = []
+        self._run: Run | None = None
+
+    async def play(self) -> Played:
+        """Lay everything out, run the campaign to its end, look at what is left."""
+        self._set_up()
+        await self._lay_out()
+        self._watch.open(self._path)
+        try:
+            await self._to_the_end()
+            return self._left_behind()
+        finally:
+            self._watch.close()
+
+    def _set_up(self) -> None:
+        scenario = self._scenario
+        self._time = asyncio.get_running_loop()
+        self._time.set_exception_handler(self._unhandled)
+        self._clock = _Clock(self._time)
+        # A POST leaves when its intent is durable: up to two commits after its permit.
+        slack_s = 2 * scenario.commit_s
+        self._watch = Watch(self._time.time, scenario.settings, slack_s)
         self._core = Core(
             self._fleet,
             SimulatedWorks(),
@@ -153,100 +124,110 @@ class _Stage:
                 Identity(user=OPERATOR, password=PASSWORD),
                 Identity(user=STRANGER, password=PASSWORD),
             ),
-            log=self._log.append,
+            log=self._watch.told,
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._posts: list[list[float]] = []
-        self._broken: list[str] = []
-        self._retrying = False
+        self._net = Net(
+            scenario=scenario,
+            core=self._core,
+            dice=Dice(scenario.seed),
+            watch=self._watch,
+            command_now=self._command_now,
+            office=self._office(),
+        )
+
+    def _unhandled(
+        self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]
+    ) -> None:
+        """Nobody handled an exception: that of a dead process matters to nobody."""
+        exc = context.get("exception")
+        if not isinstance(exc, Died):
+            self._watch.blame(f"{context['message']}: {exc!r}")
+
+    def _office(self) -> Office | None:
+        tokens = self._scenario.tokens
+        return Office(tokens, self._time.time) if tokens else None
 
     def _command_now(self) -> float:
-        assert self._loop is not None
-        return START + self._scenario.skew_s + self._loop.time()
+        return START + self._scenario.skew_s + self._time.time()
 
-    async def play(self) -> Played:
-        self._loop = asyncio.get_running_loop()
-        await self._lay_out()
+    # -- persons ---------------------------------------------------------------------
+
+    async def _to_the_end(self) -> None:
+        """Start runs until the campaign has ended and nobody wants to retry it."""
         for at_s, store in self._scenario.strangers:
-            self._loop.call_later(at_s, self._stranger, store)
-        lives: list[int | None] = [*self._scenario.crashes, None]
-        end: RunEnd | None = None
-        n_lives = 0
-        for steps in lives:
-            n_lives += 1
+            self._time.call_later(at_s, self._stranger, store)
+        for halt in self._scenario.halts:
+            self._time.call_later(halt.at_s, self._halt, halt)
+        crashes, retries = deque(self._scenario.crashes), deque(self._scenario.retries)
+        while self._n_lives < MAX_LIVES:
+            crash = crashes.popleft() if crashes else None
+            began_s = self._time.time()
             async with asyncio.timeout(HORIZON_S):
-                end = await self._live(steps)
-            if end is not None:
-                break
-            await asyncio.sleep(self._rng.choice((0.0, 1.0, 120.0)))
-        for _ in range(self._scenario.retries):
-            # A person mends what can be mended and tries again, a while later.
-            await asyncio.sleep(self._rng.choice((5.0, 2000.0)))
-            if end is None or end.stop is not None or not self._take_back():
-                break
-            self._retrying = True
-            end = await self._live(None)
-        assert end is not None
-        return self._left_behind(end, n_lives)
+                end = await self._live(crash)
+            if end is None:
+                await asyncio.sleep(crash.down_s if crash else 0.0)
+                continue
+            self._ends.append(self._ended(began_s, end))
+            if end.stop is not None:
+                await self._mended(end.stop)
+            elif not await self._retried(retries):
+                return
+        self._watch.blame(f"did not end in {MAX_LIVES} runs")
 
-    def _take_back(self) -> int:
-        assert self._loop is not None
+    def _ended(self, began_s: float, end: RunEnd) -> Ended:
+        ended_s, office = self._time.time(), self._net.office
+        refused = office is not None and office.excuses(began_s, ended_s)
+        return Ended(began_s=began_s, ended_s=ended_s, end=end, refused=refused)
+
+    async def _mended(self, stop: Stop) -> None:
+        """A person looks at the reason of the stop, mends it, and resumes."""
+        halt = self._halted[-1] if self._halted else Halt(at_s=0.0)
+        if stop is Stop.BUDGET:
+            self._settings = replace(self._settings, budget_limit="100%")
+        pause_s = 60.0 if stop in _TROUBLES else halt.resume_after_s
+        await asyncio.sleep(pause_s)
+
+    async def _retried(self, retries: deque[Retry]) -> bool:
+        """Take rows back as the next retries say; return whether there are any."""
+        while retries:
+            retry = retries.popleft()
+            await asyncio.sleep(retry.after_s)
+            with SqliteLedger(self._path) as ledger:
+                now = self._clock.now_utc()
+                n_rows = taken_back(ledger, CAMPAIGN, retry.only, _Mute(), now=now)
+            self._watch.committed()
+            if n_rows:
+                return True
+        return False
+
+    def _halt(self, halt: Halt) -> None:
+        """Stop the run that is under way, if there is one."""
+        if self._run is None:
+            return
+        self._halted.append(halt)
+        if halt.hand in _SIGNALS:
+            self._run.stop(_SIGNALS[halt.hand], "by a signal")
+            return
+        wish = (
+            StopRequest.WITHDRAW if halt.hand is Hand.WITHDRAW else StopRequest.SETTLE
+        )
+        self._record("stop_requested", stop_requested=str(wish))
+
+    def _record(self, event: str, *, stop_requested: str | None) -> None:
+        """Write an event as the command line does, from a process of its own."""
+        now = self._clock.now_utc()
         with SqliteLedger(self._path) as ledger:
-            console = Console(quiet=True)
-            now = _Clock(self._loop).now_utc()
-            return taken_back(ledger, CAMPAIGN, RETRIES, console, now=now)
-
-    async def _lay_out(self) -> None:
-        wire = Wire(
-            core=self._core,
-            weather=Weather(latency_s=0.0),
-            rng=self._rng,
-            command_now=self._command_now,
-            life=Life(None),
-        )
-        directory = await read_directory(self._client(wire))
-        wishes = list(self._fleet.manifest_rows())
-        wishes += [
-            {**wishes[n], "Alias": wishes[n]["Alias"] + "-b"}
-            for n in self._scenario.second_aliases
-        ]
-        rows = [
-            PlannedRow(
-                row_no=number,
-                row_id=f"r{number}",
-                cells=(),
-                verdict=resolve(_wish(wish), directory),
+            ledger.record_event(
+                ledger.number(CAMPAIGN),
+                event,
+                now,
+                detail={},
+                columns={
+                    "stop_requested_at": rfc3339(now) if stop_requested else None,
+                    "stop_request": stop_requested,
+                },
             )
-            for number, wish in enumerate(wishes, 1)
-        ]
-        campaign = Campaign(
-            campaign_id=CAMPAIGN,
-            command_url="sim://command",
-            purpose={},
-            columns=(),
-            defaults={},
-            manifest_name="m.csv",
-            manifest_path="m.csv",
-            settings=self._scenario.settings,
-            operator="simulation",
-            host="simulation",
-            tool_version="0",
-            created_at="2027-01-15T08:00:00.000Z",
-        )
-        with SqliteLedger(self._path) as ledger:
-            ledger.create(
-                campaign,
-                rows,
-                at=datetime.fromtimestamp(START, UTC),
-                digests=lambda: ("0" * 64, "0" * 64),
-            )
-
-    def _client(self, wire: Wire) -> CommandClient:
-        return CommandClient(
-            wire,
-            FixedAuth.basic(BasicAuth(username=OPERATOR, password=Secret(PASSWORD))),
-            now_utc=lambda: datetime.fromtimestamp(self._command_now(), UTC),
-        )
+        self._watch.committed()
 
     def _stranger(self, store: int) -> None:
         row = self._fleet.manifest_rows()[store]
@@ -266,114 +247,131 @@ class _Stage:
             self._command_now(),
         )
 
-    async def _live(self, steps: int | None) -> RunEnd | None:
+    # -- our process -------------------------------------------------------------------
+
+    async def _live(self, crash: Crash | None) -> RunEnd | None:
         """Live one life; return how the run ended, or None where the process died."""
-        life = Life(steps)
+        self._n_lives += 1
+        self._record("run_started", stop_requested=None)
+        life = Life(crash)
         with SqliteLedger(self._path) as ledger:
+            token = LIFE.set(life)
             work = asyncio.create_task(self._work(life, ledger))
+            LIFE.reset(token)
             death = asyncio.create_task(life.over.wait())
-            await asyncio.wait((work, death), return_when=asyncio.FIRST_COMPLETED)
-            death.cancel()
+            try:
+                await asyncio.wait((work, death), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self._run = None
+                death.cancel()
             if not life.dead:
                 return work.result()
-            work.cancel()
-            done, _ = await asyncio.wait((work,), timeout=60.0)
-            assert done, "a dead process goes on"
-            with contextlib.suppress(BaseException):
-                work.result()
+            await life.bury()
         return None
 
     async def _work(self, life: Life, ledger: SqliteLedger) -> RunEnd:
-        assert self._loop is not None
-        wire = Wire(
-            core=self._core,
-            weather=self._scenario.weather,
-            rng=self._rng,
-            command_now=self._command_now,
-            life=life,
-        )
-        self._posts.append(wire.posts)
+        """What our process does: the counterpart of ``cli/carry.py``."""
 
         async def commit(
             work: Callable[[], Sequence[LedgerError | None]],
         ) -> Sequence[LedgerError | None]:
-            life.step()
             await asyncio.sleep(self._scenario.commit_s)
-            life.step()
+            life.reach(Moment.BEFORE_COMMIT)
+            if within(self._scenario.full_disk, self._time.time()):
+                raise LedgerWriteFailed("the disk is full")
             results = work()
-            self._look(ledger)
-            life.step()
+            self._watch.committed()
+            life.reach(Moment.AFTER_COMMIT)
             return results
 
         standing = ledger.campaign(CAMPAIGN).rows
+        auth = self._authenticator()
         async with CampaignLedger(ledger, CAMPAIGN, requests=dict, run=commit) as book:
-            run = Run(
-                settings=self._scenario.settings,
-                command=self._client(wire),
-                ledger=_MortalLedger(book, life),
-                clock=_Clock(self._loop),
-                roll=self._rng.random,
+            run = self._run = Run(
+                settings=self._settings,
+                command=self._client(Wire(self._net, life, self._n_lives), auth),
+                ledger=book,
+                clock=self._clock,
+                roll=self._net.dice.of("rolls").random,
                 standing=standing,
             )
-            if self._wrap is not None:
-                self._wrap(run)
-            return await run.run()
+            try:
+                end = await run.run()
+            except LedgerWriteFailed as exc:
+                end = RunEnd(stop=Stop.LEDGER, message=exc.message)
+        if isinstance(auth, TokenAuth):
+            await auth.close()
+        return end
 
-    def _look(self, ledger: SqliteLedger) -> None:
-        """Check what must hold after every commit."""
-        settings = self._scenario.settings
-        number = ledger.number(CAMPAIGN)
-        counts: dict[str, int] = {}
-        stores: list[str] = []
-        for row in ledger.rows_in(number, WITH_COMMAND):
-            counts[row.agent_id] = counts.get(row.agent_id, 0) + 1
-            stores.append(row.store_id)
-        if len(stores) != len(set(stores)):
-            self._broken.append("two rows of one store in flight")
-        if self._retrying:
-            # Rows taken back are looked for, all at once; nothing new is sent.
-            return
-        if sum(counts.values()) > settings.max_in_flight:
-            self._broken.append("more in flight than allowed")
-        if max(counts.values(), default=0) > settings.per_orchestrator:
-            self._broken.append("more in flight at one orchestrator than allowed")
+    def _authenticator(self) -> Authenticator:
+        if self._net.office is None:
+            account = BasicAuth(username=OPERATOR, password=Secret(PASSWORD))
+            return FixedAuth.basic(account)
+        return authenticator(
+            self._net.office,
+            owner=self._n_lives,
+            rng=self._net.dice.of("tokens"),
+            latency_s=self._scenario.weather.latency_s,
+            now_utc=self._clock.now_utc,
+        )
 
-    def _left_behind(self, end: RunEnd, n_lives: int) -> Played:
-        assert self._loop is not None
+    def _client(self, wire: Wire, auth: Authenticator) -> CommandClient:
+        return CommandClient(wire, auth, now_utc=self._clock.now_utc)
+
+    # -- the beginning and the end -----------------------------------------------------
+
+    async def _lay_out(self) -> None:
+        """Plan the campaign, in fair weather, and write it to the ledger."""
+        fair = replace(
+            self._net,
+            scenario=replace(self._scenario, weather=Weather(latency_s=0.0)),
+            office=None,
+        )
+        account = BasicAuth(username=OPERATOR, password=Secret(PASSWORD))
+        wire = Wire(fair, Life(None), 0)
+        client = self._client(wire, FixedAuth.basic(account))
+        directory = await read_directory(client)
+        with SqliteLedger(self._path) as ledger:
+            ledger.create(
+                campaign_of(self._settings),
+                planned(self._wishes(), directory),
+                at=datetime.fromtimestamp(START, UTC),
+                digests=lambda: ("0" * 64, "0" * 64),
+            )
+
+    def _wishes(self) -> list[dict[str, str]]:
+        wishes = list(self._fleet.manifest_rows())
+        more = [wishes[n] for n in self._scenario.second_aliases]
+        return wishes + [{**row, "Alias": f"{row['Alias']}-b"} for row in more]
+
+    def _left_behind(self) -> Played:
+        self._core.advance(self._command_now())
         with SqliteLedger(self._path) as ledger:
             number = ledger.number(CAMPAIGN)
             lines = list(ledger.journal(number))
             return Played(
                 scenario=self._scenario,
-                log=self._log,
-                end=end,
+                log=self._watch.log,
+                ends=self._ends,
+                halted=self._halted,
                 rows=list(ledger.rows_in(number, State)),
                 records={r["row_no"]: dict(r) for r in ledger.records(number)},
                 journal=[json.loads(line) for line in lines],
                 lines=lines,
                 campaign=ledger.campaign(CAMPAIGN),
-                posts=self._posts,
-                n_lives=n_lives,
-                elapsed_s=self._loop.time(),
-                broken=self._broken,
+                posts=self._watch.posts,
+                n_lives=self._n_lives,
+                elapsed_s=self._time.time(),
+                broken=[
+                    *self._watch.broken,
+                    *(self._net.office.needless if self._net.office else ()),
+                ],
             )
 
 
-def _wish(row: Mapping[str, str]) -> Wish:
-    return Wish(
-        keystore_id=row["KeystoreId"],
-        agent_guid=row["AgentGuid"],
-        client_machine=None,
-        store_path=None,
-        store_type=None,
-        subject_name=row["SubjectName"],
-        alias=row["Alias"],
-        certificate_authority=row["CertificateAuthority"],
-        certificate_template=row["CertificateTemplate"],
-        job_properties={},
-        sans=None,
-        enrollment_pattern_id=None,
-    )
+_SIGNALS: Mapping[Hand, Stop] = {Hand.SIGINT: Stop.SIGINT, Hand.SIGTERM: Stop.SIGTERM}
+
+_TROUBLES = frozenset({Stop.BUDGET, Stop.UNREACHABLE, Stop.NOT_AUTHORISED, Stop.LEDGER})
 
 
-__all__ = ["CAMPAIGN", "START", "Died", "Played", "play"]
+__all__ = ["CAMPAIGN", "START", "Ended", "Played", "play"]

@@ -16,13 +16,21 @@ class Deadlock(Exception):
     """Nothing is ready and no timer is set: the program would wait for ever."""
 
 
+class Livelock(Exception):
+    """Callbacks run for ever and time stands still: the program spins."""
+
+
+#: Rounds of the loop in one moment; a whole campaign seldom takes as many.
+_MAX_ROUNDS = 100_000
+
+
 class _JumpingSelector(selectors.SelectSelector):
     """Instead of waiting, lets the clock jump."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
-        self.n_idle = 0
+        self._n_rounds = 0
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
@@ -30,7 +38,12 @@ class _JumpingSelector(selectors.SelectSelector):
         if timeout > 0:
             # The loop compares with its clock's resolution: never fall short of it.
             self.now_s += timeout
-        return super().select(0)
+            self._n_rounds = 0
+            return []
+        self._n_rounds += 1
+        if self._n_rounds > _MAX_ROUNDS:
+            raise Livelock
+        return []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

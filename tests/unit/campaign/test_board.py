@@ -222,6 +222,11 @@ class TestStrangers:
         board.see_history([self.ended("j", ago_s)], 100.0, NOON)
         assert board.stranger_ended_s(ROW) == 100.0
 
+    def test_in_a_long_look_an_end_is_dated_when_its_page_is_read(self) -> None:
+        board = JobBoard()
+        board.see_history([self.ended("j", 1.0)], 100.0, NOON, read_s=160.0)
+        assert board.stranger_ended_s(ROW) == 160.0
+
     def test_what_ended_long_ago_by_any_clock_is_not_noted(self) -> None:
         board = JobBoard()
         board.see_history([self.ended("j", 1801.0)], 100.0, NOON)

@@ -7,7 +7,14 @@ from datetime import timedelta
 import pytest
 from unit.campaign.wallclock import utc
 
-from batch_reenroll.campaign.breakers import Breakers, Kind, Opened, Way, silence
+from batch_reenroll.campaign.breakers import (
+    Breakers,
+    Closed,
+    Kind,
+    Opened,
+    Way,
+    silence,
+)
 from batch_reenroll.campaign.causes import BreakerRules, Ended
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.reasons import Reason
@@ -87,6 +94,74 @@ class TestTwoWays:
         found.record(failed(1, ONE), ONE, 0.0)
         found.admit(2, ONE, 100.0)
         assert found.next_probe_s() is None
+
+
+class TestBlame:
+    """Ten failures cut an orchestrator off, six of one cause on two of them a CA."""
+
+    @staticmethod
+    def found() -> Breakers:
+        ca = BreakerRules(in_a_row=None, same_cause_in_a_row=6, sources=2)
+        return Breakers(BreakerRules(in_a_row=3), ca)
+
+    def fail(self, found: Breakers, *ways: Way) -> list[Opened | Closed]:
+        turned = []
+        for row_no, way in enumerate(ways):
+            turned += found.record(failed(row_no, way), way, 0.0)
+        return turned
+
+    def test_orchestrators_cut_off_by_a_cas_fault_go_on_once_it_is_found(self) -> None:
+        found = self.found()
+        opened = self.fail(found, ONE, ONE, ONE)
+        assert [each.name for each in opened] == ["a1"]
+        turned = self.fail(found, OTHER, OTHER, OTHER)
+        agents = [each for each in turned if each.kind is Kind.ORCHESTRATOR]
+        assert agents[0] == Opened(
+            kind=Kind.ORCHESTRATOR, name="a2", cause="3 failures in a row"
+        )
+        assert agents[1:] == [
+            Closed(kind=Kind.ORCHESTRATOR, name="a1"),
+            Closed(kind=Kind.ORCHESTRATOR, name="a2"),
+        ]
+        assert found.admit(9, ELSEWHERE, 0.0)
+        assert not found.admit(9, ONE, 0.0)
+
+    def test_an_orchestrator_that_fails_for_other_cas_too_stays_cut_off(self) -> None:
+        found = self.found()
+        self.fail(found, ELSEWHERE, OTHER, OTHER)
+        self.fail(found, ONE, ONE, OTHER, OTHER)
+        assert [each.name for each in found.causes()] == ["a2", "ca"]
+
+    def test_silence_is_no_cas_fault(self) -> None:
+        found = self.found()
+        stalled = Ended(1, State.STALLED, Reason.PICKUP_TIMEOUT)
+        found.record(stalled, OTHER, 0.0)
+        self.fail(found, ONE, ONE, OTHER, OTHER, OTHER, OTHER)
+        assert [each.name for each in found.causes()] == ["a2", "ca"]
+
+    def test_failures_of_a_ca_that_is_cut_off_count_against_nobody_else(self) -> None:
+        found = self.found()
+        self.fail(found, ONE, OTHER, ONE, OTHER, ONE, OTHER)
+        assert self.fail(found, ONE, ONE, ONE, ONE) == []
+        assert [each.name for each in found.causes()] == ["ca"]
+
+    def test_it_says_which_breakers_a_probe_closes(self) -> None:
+        found = breakers(agent_in_a_row=1)
+        found.record(failed(1, ONE), ONE, 0.0)
+        found.admit(2, ONE, 100.0)
+        verified = Ended(2, State.VERIFIED, Reason.ROTATED)
+        assert found.record(verified, ONE, 110.0) == [
+            Closed(kind=Kind.ORCHESTRATOR, name="a1")
+        ]
+
+
+class TestNames:
+    def test_the_names_of_cas_have_no_case(self) -> None:
+        one = Way.of("a1", r"CA01.example.com\Corp")
+        assert one == Way.of("a1", r"ca01.example.com\corp")
+
+    def test_a_row_without_a_ca_has_a_way_of_its_own(self) -> None:
+        assert Way.of("a1", None) == Way(agent_id="a1", authority="")
 
 
 class TestDefaults:

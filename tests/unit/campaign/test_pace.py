@@ -264,14 +264,18 @@ class TestAuthorities:
         assert pace.authority_ready_s(11.0, "ca") == 11.0
 
     def test_what_an_earlier_process_sent_counts(self) -> None:
-        pace = Pace(
-            ceiling_per_s=10.0,
-            burst=1,
-            now_s=0.0,
-            authorities={"ca": AuthorityLimit(per_day=2)},
-            sent_s={"ca": [-50.0, -100.0]},
-        )
+        pace = self.pace(ca=AuthorityLimit(per_day=2))
+        pace.recall("ca", [-50.0, -100.0])
         assert pace.authority_ready_s(0.0, "ca") == DAY_S - 100.0
+
+    def test_what_an_earlier_process_sent_elsewhere_counts_for_nobody(self) -> None:
+        pace = self.pace(ca=AuthorityLimit(per_day=1))
+        pace.recall("other", [-50.0])
+        assert pace.authority_ready_s(0.0, "ca") == 0.0
+
+    def test_more_on_their_way_than_a_day_takes_leave_a_day_later(self) -> None:
+        pace = self.pace(ca=AuthorityLimit(per_day=2))
+        assert pace.authority_ready_s(5.0, "ca", ahead=2) == 5.0 + DAY_S
 
 
 class TestAuthorityLimit:

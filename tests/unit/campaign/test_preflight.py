@@ -200,6 +200,15 @@ class TestIssuing:
         )
         assert stopping(case) == []
 
+    def test_each_list_that_could_not_be_read_is_told(self) -> None:
+        assert Enrollment().unread == ()
+        assert ISSUING.unread == ()
+        both = Enrollment(authorities_unread="no right", templates_unread="gone")
+        assert both.unread == (
+            "CAs not checked: no right",
+            "templates not checked: gone",
+        )
+
     def test_a_template_that_needs_approval_is_pointed_out(self) -> None:
         assert said(issuing(None, "signed")) == [R.TEMPLATE_NEEDS_APPROVAL]
 

@@ -10,6 +10,7 @@ from unit.campaign.making import NOON, REQUEST, row_of
 
 from batch_reenroll.campaign.budget import Limit
 from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.campaign.quota import AuthorityLimit
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.rows import Decision, Fence
@@ -82,7 +83,15 @@ class TestMoving:
 class TestSettings:
     def test_they_survive_json(self) -> None:
         settings = RunSettings(
-            rate_per_s=3.5, settle_time_s=4.0, verify=False, budget_limit="2.5%"
+            rate_per_s=3.5,
+            settle_time_s=4.0,
+            verify=False,
+            budget_limit="2.5%",
+            breaker_rest_s=60.0,
+            authorities={
+                r"ca01\Corp": AuthorityLimit(rate_per_s=0.5, per_day=5000),
+                r"ca02\Corp": AuthorityLimit(per_day=1),
+            },
         )
         text = json.dumps(settings.as_json())
         assert RunSettings.from_json(json.loads(text)) == settings

@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from unit.ledger.books import DIGESTS, NOW, campaign, planned, take
+from unit.ledger.books import DIGESTS, NOW, campaign, move, planned, way_to
 
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
+from batch_reenroll.cli.console import Console
 from batch_reenroll.cli.reporting import write_report
 from batch_reenroll.evidence import Digest, Fault, Faults, PublicKey, Signer
 from batch_reenroll.evidence.folder import Checked, check_folder
@@ -29,6 +31,9 @@ PURPOSE = {
     "requested_by": "pki-team",
     "approved_by": "cab",
 }
+
+
+_BEFORE = {"thumbprint_before": "ab" * 20}
 
 
 class MemoryFolder:
@@ -83,7 +88,9 @@ def made(
         folder = Path(name)
         with SqliteLedger(folder / "ledger.db") as ledger:
             _fill(ledger, purpose or PURPOSE)
-            place = write_report(ledger, "q4", folder, resume="", signer=signer)
+            place = write_report(
+                ledger, "q4", folder, resume="", console=Console(), signer=signer
+            )
         return {path.name: path.read_bytes() for path in place.iterdir()}
 
 
@@ -107,12 +114,12 @@ def _fill(ledger: SqliteLedger, purpose: Mapping[str, str]) -> None:
     began = {"started_at": rfc3339(NOW)}
     ledger.record_event(number, "run_started", NOW, detail={"pid": 1}, columns=began)
     for row_no, state in enumerate(wanted, start=1):
-        take(ledger, number, row_no, state)
-    ended: dict[str, Any] = {"exit_code": 10, "finished_at": rfc3339(NOW)}
+        way = pairwise(way_to(state))
+        steps = [move(row_no, a, b, changes=dict(_BEFORE)) for a, b in way]
+        assert ledger.apply(number, steps) == [None] * len(steps)
+    ended: dict[str, Any] = {"exit_code": 7, "finished_at": rfc3339(NOW)}
     at = NOW + timedelta(minutes=1)
-    ledger.record_event(
-        number, "run_ended", at, detail={"exit_code": 10}, columns=ended
-    )
+    ledger.record_event(number, "run_ended", at, detail={"exit_code": 7}, columns=ended)
 
 
 def journal_of(files: Mapping[str, bytes]) -> list[bytes]:
@@ -125,7 +132,7 @@ def with_journal(files: Mapping[str, bytes], lines: list[bytes]) -> dict[str, by
     return {**files, "events.jsonl": b"".join(lines)}
 
 
-def resealed(files: Mapping[str, bytes], **changes: Any) -> dict[str, bytes]:
+def resealed(files: Mapping[str, bytes], /, **changes: Any) -> dict[str, bytes]:
     """Return the files as a forger without a key would leave them.
 
     ``evidence.json`` lists what is there, its seal fits, and ``changes`` are in it.

@@ -236,6 +236,29 @@ def test_rows_are_read_while_others_are_being_written(ledger: SqliteLedger) -> N
     assert seen == [frozenset({planned(1).request.keystore_id})]
 
 
+def test_a_snapshot_is_of_one_moment_whatever_is_written_meanwhile(
+    ledger: SqliteLedger,
+) -> None:
+    number = write(ledger)
+    with ledger.snapshot():
+        before = ledger.campaign("q4")
+        ledger.apply(number, [move(1, S.PENDING, S.SUBMITTING)])
+        assert ledger.campaign("q4") == before
+        assert len(list(ledger.journal(number))) == before.journal_length == 1
+        assert states(ledger, number)[1] is S.PENDING
+    assert ledger.campaign("q4").journal_length == 2
+    assert states(ledger, number)[1] is S.SUBMITTING
+
+
+def test_a_snapshot_ends_with_its_block_whatever_ends_it(ledger: SqliteLedger) -> None:
+    number = write(ledger)
+    with pytest.raises(ZeroDivisionError), ledger.snapshot():
+        next(ledger.records(number))
+        raise ZeroDivisionError
+    with ledger.snapshot():
+        assert states(ledger, number)[1] is S.PENDING
+
+
 def test_genesis_binds_the_journal_to_manifest_plan_and_settings(
     ledger: SqliteLedger,
 ) -> None:

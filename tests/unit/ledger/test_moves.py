@@ -24,7 +24,8 @@ from unit.ledger.homes import Home
 
 from batch_reenroll.campaign.lifecycle import OPEN, OUTCOMES, UNRESOLVED, State
 from batch_reenroll.campaign.reasons import Reason
-from batch_reenroll.campaign.rows import Fence, Note, Waiting
+from batch_reenroll.campaign.record import PlannedRow
+from batch_reenroll.campaign.rows import Fence, Move, Note, Waiting
 from batch_reenroll.errors import (
     IllegalMove,
     LedgerError,
@@ -289,6 +290,74 @@ def test_waiting_names_the_pending_rows_in_manifest_order(ledger: SqliteLedger) 
     assert list(ledger.waiting(number)) == [
         Waiting(1, agent, "web01.example.com", "/etc/ssl/1.pem"),
         Waiting(4, agent, "web01.example.com", "/etc/ssl/4.pem"),
+    ]
+
+
+def test_a_row_that_waits_names_its_ca(ledger: SqliteLedger) -> None:
+    half_a_pair = "ca01\\Corp \ud83d"
+    planned_rows = [_at_ca(1, r"ca01\Corp ü"), planned(2), _at_ca(3, half_a_pair)]
+    number = write(ledger, planned_rows=planned_rows)
+    found = [row.authority for row in ledger.waiting(number)]
+    assert found[:2] == [r"ca01\Corp ü", ""]
+    assert found[2].startswith("ca01\\Corp ")
+
+
+def test_what_was_sent_to_each_ca_since_a_moment(ledger: SqliteLedger) -> None:
+    rows_at_ca = [_at_ca(n, f"ca{n}") for n in (1, 2, 3, 4)]
+    number = write(ledger, planned_rows=rows_at_ca)
+    other = write(ledger, "other", [replace(_at_ca(5, "ca5"), row_no=1)])
+    elsewhere = write(ledger, "elsewhere", [_at_ca(1, "ca1")], url="https://else")
+    ledger.apply(number, _sent(1, MOMENT))
+    ledger.apply(number, _sent(2, MOMENT + timedelta(hours=1)))
+    ledger.apply(number, _sent(3, MOMENT, S.IN_DOUBT))
+    ledger.apply(number, _sent(4, MOMENT, S.PENDING))
+    ledger.apply(other, _sent(1, MOMENT + timedelta(hours=2)))
+    ledger.apply(elsewhere, _sent(1, MOMENT))
+    assert set(ledger.sent_since(number, MOMENT)) == {
+        ("ca1", MOMENT),
+        ("ca2", MOMENT + timedelta(hours=1)),
+        ("ca3", MOMENT),
+        ("ca5", MOMENT + timedelta(hours=2)),
+    }
+
+
+def test_what_was_sent_before_the_moment_is_left_out(ledger: SqliteLedger) -> None:
+    number = write(ledger, planned_rows=[_at_ca(1, "ca1"), _at_ca(2, "ca2")])
+    ledger.apply(number, _sent(1, MOMENT))
+    ledger.apply(number, _sent(2, MOMENT + timedelta(seconds=2)))
+    found = ledger.sent_since(number, MOMENT + timedelta(seconds=1))
+    assert [authority for authority, _ in found] == ["ca2"]
+
+
+def test_breakers_that_opened_and_did_not_close_since_the_run_began(
+    ledger: SqliteLedger,
+) -> None:
+    number = write(ledger)
+    assert ledger.breakers(number) == []
+    ledger.apply(number, [_breaker("opened", "before")])
+    ledger.record_event(number, "run_started", MOMENT, detail={}, columns={})
+    names = ("mended", "broken", "mended")
+    events = zip(("opened", "opened", "closed"), names, strict=True)
+    ledger.apply(number, [_breaker(event, name) for event, name in events])
+    assert ledger.breakers(number) == [
+        {"kind": "authority", "name": "BROKEN", "cause": "why"}
+    ]
+
+
+def _breaker(event: str, key: str) -> Note:
+    detail = {"id": key, "kind": "authority", "name": key.upper(), "cause": "why"}
+    return Note(event=f"breaker_{event}", at=MOMENT, detail=detail)
+
+
+def _at_ca(row_no: int, authority: str) -> PlannedRow:
+    request = replace(planned(row_no).request, certificate_authority=authority)
+    return planned(row_no, request=request)
+
+
+def _sent(row_no: int, at: datetime, to: State = S.SUBMITTED) -> list[Move]:
+    return [
+        move(row_no, S.PENDING, S.SUBMITTING, at=at),
+        move(row_no, S.SUBMITTING, to, at=at),
     ]
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import pytest
 
+from batch_reenroll.campaign.quota import AuthorityLimit
 from batch_reenroll.campaign.windows import Blackout, Window
 from batch_reenroll.manifest.header import EMPTY, build_header
 from batch_reenroll.manifest.schedule import (
@@ -174,3 +175,11 @@ def test_default_cells_are_what_a_csv_cell_would_hold() -> None:
 
 def test_a_csv_manifest_has_no_defaults() -> None:
     assert EMPTY.default_cells() == {}
+
+
+def test_limits_of_cas_are_kept_by_their_names_as_written() -> None:
+    ca = r"ca01.example.com\Corp Issuing CA 2"
+    said = {"per_authority": {ca: {"max_per_second": 1, "per_day": 5000}}}
+    header, faults = build_header({"pace": said})
+    assert faults == []
+    assert header.pace.per_authority == {ca: AuthorityLimit(rate_per_s=1, per_day=5000)}

@@ -1,0 +1,154 @@
+"""Scenarios that once broke a promise, written out so that they stay what they are.
+
+``make simulate`` prints a failing seed shrunk, as such an expression. A seed alone
+would not do: it means another campaign as soon as the drawing changes. Where the
+mistake can be made again by a patch, :mod:`simulation.mutations` does so, too, and
+shows that the simulation still catches it.
+"""
+
+from __future__ import annotations
+
+import pytest
+from simulation.scenario import (
+    Crash,
+    Moment,
+    Retry,
+    Scenario,
+    Tokens,
+    Weather,
+)
+from simulation.shrinking import judged
+
+from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.sandbox import FleetPlan, Settings
+
+REGRESSIONS = {
+    "the feeder spins while Command is away and a resting row is due": Scenario(
+        seed=6,
+        fleet=FleetPlan(stores=10, orchestrators=2, seed=6),
+        command=Settings(nightly_inventory=False),
+        settings=RunSettings(rate_per_s=1.0, poll_interval_s=15.0, budget_limit="100%"),
+        weather=Weather(refused=0.3, outages=((6.0, 400.0),)),
+    ),
+    "moves queue behind a ledger writer that has ended": Scenario(
+        seed=23,
+        fleet=FleetPlan(stores=20, orchestrators=2, seed=23),
+        command=Settings(nightly_inventory=False),
+        settings=RunSettings(rate_per_s=50.0, budget_limit="100%"),
+        commit_s=0.05,
+        full_disk=((0.5, 20.0),),
+    ),
+    "an earlier try of an ended job reads as a job that goes on": Scenario(
+        seed=4,
+        fleet=FleetPlan(stores=4, broken_stores=2, orchestrators=1, seed=4),
+        command=Settings(
+            job_retry_count=2, job_retry_delay_s=1.0, nightly_inventory=False
+        ),
+        settings=RunSettings(poll_interval_s=5.0, budget_limit="100%"),
+        retries=(Retry(after_s=5.0),),
+    ),
+    "slowing down lets a burst out": Scenario(
+        seed=4,
+        fleet=FleetPlan(stores=30, orchestrators=4, seed=4),
+        command=Settings(nightly_inventory=False),
+        settings=RunSettings(
+            rate_per_s=5.0, burst=5, per_orchestrator=10, budget_limit="100%"
+        ),
+        weather=Weather(throttled=0.3),
+    ),
+    "requests that waited for a new token leave together": Scenario(
+        seed=82,
+        fleet=FleetPlan(stores=40, orchestrators=2, seed=82),
+        command=Settings(nightly_inventory=False),
+        settings=RunSettings(rate_per_s=1.0, per_orchestrator=20, budget_limit="100%"),
+        weather=Weather(latency_s=1.0),
+        tokens=Tokens(lifetime_s=30.0),
+    ),
+    "an inventory read long before the POST hides a stranger's job": Scenario(
+        seed=354,
+        fleet=FleetPlan(stores=10, orchestrators=1, seed=354),
+        command=Settings(inventory_delay_s=20.0, nightly_inventory=False),
+        settings=RunSettings(
+            rate_per_s=0.05,
+            per_orchestrator=10,
+            poll_interval_s=5.0,
+            verify_timeout_s=60.0,
+            budget_limit="100%",
+        ),
+        weather=Weather(latency_s=2.0, storms=((9.4, 119.8),)),
+        strangers=tuple((20.0 + 3.0 * n, n) for n in range(10)),
+    ),
+    "a job between Command's two lists passes for absent": Scenario(
+        seed=11,
+        fleet=FleetPlan(stores=1, orchestrators=1, seed=11),
+        command=Settings(
+            heartbeat_s=60.0,
+            job_min_s=1.0,
+            job_max_s=4.0,
+            history_lag_s=3.3,
+            nightly_inventory=False,
+        ),
+        settings=RunSettings(
+            poll_interval_s=5.0, pickup_timeout_s=120.0, budget_limit="100%"
+        ),
+        weather=Weather(
+            outages=((3.0, 41.66886370047441),), scripted=((1, "lost_answer"),)
+        ),
+    ),
+    "a stranger's job is ours because looks were rare": Scenario(
+        seed=14,
+        fleet=FleetPlan(stores=8, orchestrators=2, seed=1),
+        command=Settings(
+            heartbeat_s=1.0, job_min_s=1.0, job_max_s=4.0, nightly_inventory=False
+        ),
+        settings=RunSettings(
+            poll_interval_s=5.0, settle_time_s=3.0, budget_limit="100%"
+        ),
+        weather=Weather(latency_s=0.5),
+        strangers=tuple((1.0 + n / 4, n % 8) for n in range(16)),
+    ),
+    "a retried row adopts the job of another alias of its store": Scenario(
+        seed=1552,
+        fleet=FleetPlan(stores=1, orchestrators=1, seed=1552),
+        command=Settings(nightly_inventory=False),
+        settings=RunSettings(pickup_timeout_s=300.0, budget_limit="100%"),
+        weather=Weather(outages=((8.4, 304.0),), scripted=((1, "error_before"),)),
+        retries=(Retry(after_s=5.0),),
+        second_aliases=(0,),
+    ),
+    "an orchestrator's slow clock makes a stranger's job look long past": Scenario(
+        seed=0,
+        fleet=FleetPlan(stores=5, orchestrators=4, seed=1931),
+        command=Settings(
+            heartbeat_s=60.0,
+            job_min_s=22.5,
+            job_max_s=45.0,
+            inventory_delay_s=20.0,
+            nightly_inventory=False,
+        ),
+        settings=RunSettings(
+            per_orchestrator=1, budget_limit="100%", breaker_failures=1000
+        ),
+        strangers=((106.3, 4),),
+        crashes=(Crash(moment=Moment.ANSWERED, n=3, down_s=120.0),),
+        agent_skews_s=(-240.0,),
+    ),
+    "a process dies between a POST and its answer, again and again": Scenario(
+        seed=1,
+        fleet=FleetPlan(stores=5, orchestrators=2, seed=1),
+        command=Settings(nightly_inventory=False),
+        settings=RunSettings(poll_interval_s=5.0, budget_limit="100%"),
+        crashes=(
+            Crash(moment=Moment.POSTED, n=1),
+            Crash(moment=Moment.POSTED, n=1),
+            Crash(moment=Moment.ANSWERED, n=1, down_s=120.0),
+            Crash(moment=Moment.AFTER_COMMIT, n=2),
+            Crash(moment=Moment.BEFORE_COMMIT, n=3),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_what_once_broke_holds(name: str) -> None:
+    assert judged(REGRESSIONS[name]) == []
