@@ -168,11 +168,6 @@ class Breakers:
             if breaker.cause is not None:
                 yield Opened(kind=kind, name=name, cause=breaker.cause)
 
-    def next_probe_s(self) -> float | None:
-        """Return when the first open breaker ends its rest; None where none does."""
-        rests = (breaker.rest_until_s for breaker in self._breakers.values())
-        return min((rest for rest in rests if rest is not None), default=None)
-
     def _pair(self, way: Way) -> tuple[Breaker, Breaker]:
         return (
             self.of(Kind.ORCHESTRATOR, way.agent_id),

@@ -96,8 +96,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     S.IN_DOUBT: frozenset({S.PENDING, S.QUEUED, S.RUNNING, S.WITHDRAWING}) | _JOB_ENDS,
     # PENDING, CANCELLED: the job is gone from both lists. QUEUED: the account may not
     # take jobs back, so it is followed on.
-    S.WITHDRAWING: frozenset({S.PENDING, S.QUEUED, S.RUNNING, S.CANCELLED})
-    | _JOB_ENDS,
+    S.WITHDRAWING: frozenset({S.PENDING, S.QUEUED, S.RUNNING, S.CANCELLED}) | _JOB_ENDS,
     S.SUBMITTED: frozenset({S.QUEUED, S.RUNNING}) | _JOB_ENDS,
     # SUBMITTED: the job that was adopted turned out to be another store's.
     # WITHDRAWING: a person stopped the campaign and wants waiting jobs taken back.

@@ -144,7 +144,9 @@ def test_a_cas_rate_holds_and_keeps_no_other_cas_rows_waiting(
     slow, quick = at(CA_2, rows[:12]), at(CA_1, rows[12:])
     pace = f"pace: {{per_authority: {{'{CA_2.upper()}': {{max_per_second: 4}}}}}}"
     manifest = campaign(terminal, [*slow, *quick], pace)
-    terminal.run("run", manifest, "--yes", "--campaign=c", *QUICK).expect(0)
+    words = ("run", manifest, "--yes", "--campaign=c")
+    done = terminal.run(*words, *QUICK).expect(0)
+    assert f"at most 4 per second on {CA_2.upper()}" in done.err
     times = sent_at(command, slow)
     # Less what the disk and the network may take for one of them.
     assert times[-1] - times[0] >= timedelta(seconds=11 / 4 - 0.5)

@@ -243,9 +243,15 @@ def test_a_backoff_never_falls_as_failures_go_on(failures: int, roll: float) -> 
     gaps_s,
     st.integers(1, 6) | st.none(),
     st.integers(0, 8),
+    st.sampled_from([0.0, 0.01, 5.0]),
 )
 def test_what_is_said_of_those_ahead_is_what_they_then_do(
-    rate: float, burst: int, gaps: list[float], per_day: int | None, ahead: int
+    rate: float,
+    burst: int,
+    gaps: list[float],
+    per_day: int | None,
+    ahead: int,
+    idle_s: float,
 ) -> None:
     limit = AuthorityLimit(rate_per_s=rate, burst=burst, per_day=per_day)
     gate, now_s = AuthorityGate(limit), 0.0
@@ -253,6 +259,7 @@ def test_what_is_said_of_those_ahead_is_what_they_then_do(
         now_s += gap_s
         if gate.ready_s(now_s) <= now_s:
             gate.reserve(now_s)
+    now_s += idle_s
     said_s = gate.ready_s(now_s, ahead)
     then_s = now_s
     for _ in range(ahead):

@@ -83,18 +83,6 @@ class TestTwoWays:
         found.give_back(2, ONE)
         assert found.admit(3, ONE, 100.0)
 
-    def test_it_says_when_the_next_probe_may_go(self) -> None:
-        found = breakers(agent_in_a_row=1, ca_in_a_row=1)
-        assert found.next_probe_s() is None
-        found.record(failed(1, ONE), ONE, 7.0)
-        assert found.next_probe_s() == 107.0
-
-    def test_a_probe_that_is_out_has_no_time(self) -> None:
-        found = breakers(agent_in_a_row=1)
-        found.record(failed(1, ONE), ONE, 0.0)
-        found.admit(2, ONE, 100.0)
-        assert found.next_probe_s() is None
-
 
 class TestBlame:
     """Ten failures cut an orchestrator off, six of one cause on two of them a CA."""
