@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from batch_reenroll.campaign.breaker import Breaker, Phase
 from batch_reenroll.campaign.causes import AT_THE_CA, AUTHORITY, BreakerRules, Ended
+from batch_reenroll.campaign.quota import authority_key
 
 #: How often an orchestrator asks for work where nothing else is known: what the C
 #: agent falls back to (keyfactor-command.md 9).
@@ -61,11 +62,6 @@ class Way:
     def of(cls, agent_id: str, authority: str | None) -> Way:
         """Return the way of a row; the names of CAs are told apart without case."""
         return cls(agent_id=agent_id, authority=authority_key(authority))
-
-
-def authority_key(name: str | None) -> str:
-    """Return what a CA is known by: host and logical names have no case on Windows."""
-    return (name or "").casefold()
 
 
 class Breakers:

@@ -16,6 +16,11 @@ from batch_reenroll.campaign.limiter import Gcra
 DAY_S = 86_400.0
 
 
+def authority_key(name: str | None) -> str:
+    """Return what a CA is known by: host and logical names have no case on Windows."""
+    return (name or "").casefold()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorityLimit:
     """Limits of one certificate authority.

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from batch_reenroll.campaign.breakers import authority_key
 from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.durations import samples_of
 from batch_reenroll.campaign.forecast import (
@@ -20,7 +19,7 @@ from batch_reenroll.campaign.forecast import (
 )
 from batch_reenroll.campaign.luck import History
 from batch_reenroll.campaign.nouns import JobRecord
-from batch_reenroll.campaign.quota import AuthorityLimit
+from batch_reenroll.campaign.quota import AuthorityLimit, authority_key
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.whatif import with_advice

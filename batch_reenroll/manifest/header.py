@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from batch_reenroll.campaign.breakers import authority_key
-from batch_reenroll.campaign.quota import AuthorityLimit
+from batch_reenroll.campaign.quota import AuthorityLimit, authority_key
 from batch_reenroll.campaign.windows import LONGEST_S, Blackout, Window
 from batch_reenroll.manifest.columns import in_order
 from batch_reenroll.manifest.normal import as_cell, normalised

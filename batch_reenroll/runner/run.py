@@ -13,13 +13,12 @@ from batch_reenroll.campaign.breakers import (
     Breakers,
     Kind,
     Opened,
-    authority_key,
 )
 from batch_reenroll.campaign.causes import AUTHORITY, BreakerRules
 from batch_reenroll.campaign.lanes import Lanes
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.campaign.pace import Pace
-from batch_reenroll.campaign.quota import DAY_S
+from batch_reenroll.campaign.quota import DAY_S, authority_key
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.rows import Decision, Row
 from batch_reenroll.campaign.settings import RunSettings

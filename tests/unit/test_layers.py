@@ -51,7 +51,10 @@ ROOMS: Mapping[str, Room] = {
     "text": Room(never=EFFECTS, never_calls=EFFECT_CALLS),
     "campaign": Room(ours=("errors", "text"), never=EFFECTS, never_calls=EFFECT_CALLS),
     "manifest": Room(
-        ours=("campaign.nouns", "campaign.windows", "errors", "text"),
+        ours=(
+            *("campaign.nouns", "campaign.quota", "campaign.windows"),
+            *("errors", "text"),
+        ),
         never=EFFECTS,
         never_calls=EFFECT_CALLS,
     ),
