@@ -7,7 +7,12 @@ Command's. Clocks tell only what is long past.
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from batch_reenroll.campaign.nouns import JobRecord
 
 #: Ends older than this by the clocks are not noted: clocks may be a quarter of an hour
 #: apart, and an inventory a quarter of an hour late.
@@ -57,3 +62,21 @@ class Ends:
         old_s = before_s - 2 * LONG_PAST_S
         for job_id in [job_id for job_id, at in self._known.items() if at < old_s]:
             del self._known[job_id]
+
+
+#: Of the oldest rows read, how many must be long past: one clock may be wrong.
+_OLDEST = 10
+
+
+def reaches_back(records: Iterable[JobRecord], before: datetime) -> bool:
+    """Return whether ``records`` reach back to a moment, whatever one clock says.
+
+    Args:
+        records: Rows of JobHistory without a gap up to the newest, in any order.
+        before: Aware.
+    """
+    oldest = heapq.nsmallest(_OLDEST, records, key=lambda r: r.history_id)
+    return len(oldest) == _OLDEST and all(
+        record.started_at is not None and record.started_at < before
+        for record in oldest
+    )

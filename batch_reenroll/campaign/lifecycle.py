@@ -68,6 +68,9 @@ UNRESOLVED = WITH_COMMAND | {S.VERIFYING}
 #: Not an end.
 OPEN = UNRESOLVED | {S.PENDING}
 
+#: Ends of rows of which a job may still be with Command.
+ADRIFT = frozenset({S.STALLED, S.UNKNOWN})
+
 #: The twelve outcomes, in the order in which people list them.
 OUTCOMES = tuple(state for state in State if state not in OPEN)
 

@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
-from batch_reenroll.campaign.lifecycle import UNRESOLVED, State
+from batch_reenroll.campaign.lifecycle import ADRIFT, UNRESOLVED, State
 from batch_reenroll.campaign.rows import Move, Note, Row, Waiting
 from batch_reenroll.campaign.verdict import StopRequest
 from batch_reenroll.errors import LedgerError, LedgerWriteFailed
@@ -112,6 +112,10 @@ class CampaignLedger:
     async def unresolved(self) -> Sequence[Row]:
         """Return rows that were with Command, or being verified."""
         return list(self._ledger.rows_in(self._number, UNRESOLVED))
+
+    async def adrift(self) -> Sequence[Row]:
+        """See :class:`batch_reenroll.runner.ports.Ledger`."""
+        return list(self._ledger.rows_in(self._number, ADRIFT))
 
     async def stop_requested(self) -> StopRequest | None:
         """Return the stop that a person asked for from another process, or None."""

@@ -94,6 +94,10 @@ class Ledger(Protocol):
         """Return rows that were with Command, or being verified, at the last write."""
         ...
 
+    async def adrift(self) -> Sequence[Row]:
+        """Return rows that have ended although a job of theirs may not have."""
+        ...
+
     async def stop_requested(self) -> StopRequest | None:
         """Return the stop that a person asked for from another process, or None."""
         ...

@@ -157,9 +157,13 @@ class Run:
     async def _take_up(self) -> None:
         """Load what waits, and what was in flight when the last process ended."""
         ctx = self._ctx
-        for row in await ctx.ledger.unresolved():
+        unresolved = await ctx.ledger.unresolved()
+        # A job of a row that was given up must be seen before the store's next row
+        # goes: nothing would tell the two jobs apart.
+        adrift = await ctx.ledger.adrift()
+        self._tracker.floor_id = resume_floor([*unresolved, *adrift])
+        for row in unresolved:
             await self._take_up_row(row)
-        self._tracker.floor_id = resume_floor(ctx.rows.values())
         if any(limit.per_day for limit in ctx.settings.authorities.values()):
             await self._recall_sent()
         await self._waves.take_up()

@@ -12,15 +12,17 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
 from batch_reenroll.campaign.correlate import Timing, decide
+from batch_reenroll.campaign.ends import LONG_PAST_S, reaches_back
 from batch_reenroll.campaign.lifecycle import State
-from batch_reenroll.campaign.nouns import ScheduledJob
+from batch_reenroll.campaign.nouns import JobRecord, ScheduledJob
 from batch_reenroll.campaign.pace import backoff_s
 from batch_reenroll.campaign.reasons import Reason
-from batch_reenroll.campaign.rows import Decision
+from batch_reenroll.campaign.rows import Decision, Row
 from batch_reenroll.campaign.verdict import Stop, StopRequest
 from batch_reenroll.errors import (
     CommandError,
@@ -67,7 +69,7 @@ class Tracker:
         Without a complete look there is no fence, and without a fence no submission.
         """
         while not self.ctx.is_stopping:
-            if await self._try_look():
+            if await self._try(self._look) and await self._try(self._look_back):
                 return True
             await self._rest()
         return False
@@ -78,7 +80,7 @@ class Tracker:
         while not ctx.is_done:
             began_s = ctx.clock.monotonic()
             await self._heed_stop()
-            if await self._try_look():
+            if await self._try(self._look):
                 await self._move_rows()
                 until_s = began_s + ctx.settings.poll_interval_s
                 await self._sleep_until(until_s)
@@ -110,10 +112,10 @@ class Tracker:
         )
         await self._sleep_until(ctx.clock.monotonic() + wait_s)
 
-    async def _try_look(self) -> bool:
+    async def _try(self, reading: Callable[[], Awaitable[None]]) -> bool:
         ctx = self.ctx
         try:
-            await self._look()
+            await reading()
         except NotAuthorised as exc:
             ctx.request_stop(Stop.NOT_AUTHORISED, exc.message)
             return False
@@ -243,14 +245,38 @@ class Tracker:
         sweep = self.ctx.command.job_history(limit=PAGE_ROWS, above=self.floor_id)
         await self._see_all(sweep, began_s)
 
-    async def _see_all(self, sweep: Sweep, began_s: float) -> None:
+    async def _look_back(self) -> None:
+        """Read on to where nothing that has ended can matter any more.
+
+        A process that has just begun knows of no end before its first look, but a
+        stranger's certificate may still be on its way into the inventory, where it
+        would pass for the proof of ours.
+        """
+        ctx = self.ctx
+        began_s = ctx.clock.monotonic()
+        span = PAGE_ROWS
+        while True:
+            above = max(0, ctx.board.high_id - span)
+            sweep = ctx.command.job_history(limit=PAGE_ROWS, above=above)
+            records = await self._see_all(sweep, began_s)
+            before = ctx.clock.now_utc() - timedelta(
+                seconds=LONG_PAST_S + ctx.settings.job_timeout_s
+            )
+            if above == 0 or reaches_back(records, before):
+                return
+            span *= 4
+
+    async def _see_all(self, sweep: Sweep, began_s: float) -> list[JobRecord]:
+        records: list[JobRecord] = []
         while (page := await self._read(sweep.read)) is not None:
+            records += page.items
             self.ctx.board.see_history(
                 page.items,
                 began_s,
                 page.server_time,
                 read_s=self.ctx.clock.monotonic(),
             )
+        return records
 
     async def _look_at_stragglers(self, began_s: float) -> None:
         """Ask by id for jobs that a sweep down to the floor does not reach."""
@@ -302,9 +328,13 @@ class Tracker:
             await asyncio.gather(*moves)
 
 
-def resume_floor(rows: Iterable[Tracked]) -> int | None:
-    """Return how far back the first look of a resumed run must read, or None."""
-    fences = [t.row.fence.history_id for t in rows if t.row.fence is not None]
+def resume_floor(rows: Iterable[Row]) -> int | None:
+    """Return how far back the first look of a resumed run must read, or None.
+
+    Args:
+        rows: Those of which a job may be with Command.
+    """
+    fences = [row.fence.history_id for row in rows if row.fence is not None]
     return min(fences, default=None)
 
 
