@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from simulation.scenario import (
@@ -42,7 +43,7 @@ def draw(seed: int) -> Scenario:
     n_stores = rng.choice((1, 2, 5, 10, 20, 40))
     n_agents = rng.randint(1, 5)
     settings = _settings(rng)
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         fleet=FleetPlan(
             stores=n_stores,
@@ -72,6 +73,20 @@ def draw(seed: int) -> Scenario:
         commit_s=rng.choice((0.0, 0.0, 0.002, 0.05)),
         full_disk=_spans(rng, (0, 0, 0, 0, 0, 1), 60.0),
     )
+    return _readable(scenario)
+
+
+def _readable(scenario: Scenario) -> Scenario:
+    """Return the scenario with pages large enough to be read to the end.
+
+    A list that has to be read whole, two rows and two seconds a page, grows faster
+    than anybody could read it.
+    """
+    weather, command = scenario.weather, scenario.command
+    whole = weather.unsorted or weather.mischief
+    if not whole or weather.latency_s < 2.0 or command.return_limit_max != 2:
+        return scenario
+    return replace(scenario, command=replace(command, return_limit_max=30))
 
 
 def _some(

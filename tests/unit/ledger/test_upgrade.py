@@ -50,6 +50,15 @@ def test_an_upgraded_ledger_is_as_a_new_one(tmp_path: Path) -> None:
     assert _shape(tmp_path / "first.db") == _shape(tmp_path / "new.db")
 
 
+def test_the_tables_of_this_version_are_written_down(tmp_path: Path) -> None:
+    """Whoever changes them takes the next version, and writes an upgrade."""
+    script = _SCHEMAS.joinpath(f"schema-{SCHEMA_VERSION}.sql")
+    with closing(sqlite3.connect(tmp_path / "written.db")) as connection:
+        connection.executescript(script.read_text(encoding="utf-8"))
+    SqliteLedger(tmp_path / "new.db").close()
+    assert _shape(tmp_path / "written.db") == _shape(tmp_path / "new.db")
+
+
 def test_nothing_is_upgraded_by_halves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
