@@ -88,7 +88,8 @@ def test_a_process_may_die_at_any_await() -> None:
 
 
 def test_tokens_end_early_and_are_replaced_once() -> None:
-    tokens = Tokens(lifetime_s=30.0, revoked=(2.0, 12.0), away=((40.0, 20.0),))
+    # Amid the first submissions, so that one of them meets a revoked token.
+    tokens = Tokens(lifetime_s=30.0, revoked=(2.5, 12.0), away=((40.0, 20.0),))
     many = replace(_CALM, fleet=FleetPlan(stores=30, orchestrators=2, seed=1))
     played = play(replace(many, tokens=tokens))
     assert {post.status for post in played.posts} == {204, 401}
