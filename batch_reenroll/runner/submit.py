@@ -241,6 +241,9 @@ async def _not_accepted(
     now_s = tracked.answered_s
     if isinstance(exc, Throttled):
         _throttled(ctx, exc)
+    else:
+        # Command did something else than turn us away: it is not all it does.
+        ctx.throttled_since_s = None
     if isinstance(exc, Throttled | OutcomeUnknown):
         _pushed_back(ctx, exc, now_s=now_s, sent_s=sent_s)
     elif isinstance(exc, NotSent):
