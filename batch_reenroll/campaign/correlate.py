@@ -53,7 +53,6 @@ orchestrator; otherwise JobHistory, which names the machine, decides later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,11 +60,9 @@ from batch_reenroll.campaign.board import JobBoard, is_final, record_fits
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import JobRecord, JobResult, JobStatus
 from batch_reenroll.campaign.reasons import Reason
+from batch_reenroll.campaign.results import by_record
 from batch_reenroll.campaign.rows import Decision, Fence, Row
 from batch_reenroll.campaign.settings import RunSettings
-from batch_reenroll.text import visible
-
-_MESSAGE_LIMIT = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +190,7 @@ def _adopt(
     reason = Reason.ADOPTED_IN_DOUBT if in_doubt else Reason.ADOPTED
     changes: dict[str, Any] = {"job_id": job_id}
     note = {"job_id": job_id, "in_doubt": in_doubt}
-    step = _by_record(record, settings)
+    step = by_record(record, settings)
     if step is None:
         return Decision(
             target=State.QUEUED,
@@ -229,7 +226,7 @@ def _follow(
         return _two_candidates({job_id, *rivals})
     if record is None:
         return _unpicked(row, timing, settings)
-    step = _by_record(_open_view(record, board, timing), settings)
+    step = by_record(_open_view(record, board, timing), settings)
     if step is not None and step.target is not row.state:
         return step
     if step is None and row.state is not State.RUNNING:
@@ -384,39 +381,3 @@ def _unpicked(row: Row, timing: Timing, settings: RunSettings) -> Decision | Non
         reason=Reason.PICKUP_TIMEOUT,
         message=f"{which} was not picked up within {settings.pickup_timeout_s:g} s",
     )
-
-
-def _by_record(record: JobRecord | None, settings: RunSettings) -> Decision | None:
-    """Return where a job's newest history row puts its row; None = still waiting."""
-    if record is None:
-        return None
-    changes: dict[str, Any] = {"job_history_id": record.history_id}
-    if record.started_at is not None:
-        changes["picked_up_at"] = record.started_at
-    if not is_final(record):
-        if record.status in (JobStatus.UNKNOWN, JobStatus.WAITING):
-            return None
-        return Decision(target=State.RUNNING, changes=changes)
-    if record.ended_at is not None:
-        changes["finished_at"] = record.ended_at
-    changes["job_result"] = int(record.result)
-    message = visible(record.message, _MESSAGE_LIMIT)
-    note: Mapping[str, Any] = {"result": int(record.result)}
-    target, reason = _RESULTS.get(
-        record.result, (State.VERIFYING, Reason.JOB_RESULT_UNKNOWN)
-    )
-    if target is State.VERIFYING and not settings.verify:
-        if record.result is JobResult.SUCCESS:
-            target, reason = State.SUCCEEDED, Reason.NOT_VERIFIED
-        else:
-            target = State.UNKNOWN
-    return Decision(
-        target=target, reason=reason, message=message, changes=changes, note=note
-    )
-
-
-_RESULTS: Mapping[JobResult, tuple[State, Reason]] = {
-    JobResult.SUCCESS: (State.VERIFYING, Reason.JOB_SUCCEEDED),
-    JobResult.WARNING: (State.WARNING, Reason.JOB_WARNING),
-    JobResult.FAILURE: (State.FAILED, Reason.JOB_FAILED),
-}
