@@ -31,7 +31,8 @@ class Stop(StrEnum):
     SIGTERM = "sigterm"
 
 
-_BY_STOP: Mapping[Stop, int] = {
+#: What a run exits with that stopped early (design.md, section 4).
+STOP_CODES: Mapping[Stop, int] = {
     Stop.LEDGER: 2,
     Stop.NOT_AUTHORISED: 8,
     Stop.UNREACHABLE: 9,
@@ -60,7 +61,7 @@ def exit_code(outcomes: Mapping[State, int], *, verify: bool, stop: Stop | None)
         (a breaker, a stop) have not ended well, so they never give 0: 7.
     """
     if stop is not None:
-        return _BY_STOP[stop]
+        return STOP_CODES[stop]
 
     def any_of(*states: State) -> bool:
         return any(outcomes.get(state, 0) for state in states)

@@ -11,7 +11,7 @@ import click
 from batch_reenroll.campaign.lifecycle import RETRIES, UNRESOLVED, State
 from batch_reenroll.campaign.retry import retried
 from batch_reenroll.campaign.rows import Move
-from batch_reenroll.campaign.verdict import StopRequest
+from batch_reenroll.campaign.verdict import STOP_CODES, Stop, StopRequest
 from batch_reenroll.cli.carry import run_async
 from batch_reenroll.cli.connection import required_connection
 from batch_reenroll.cli.console import Console
@@ -159,11 +159,7 @@ def stop(campaign_id: str, unschedule: bool, **values: Any) -> int:
     code = run_async(go_on(campaign_id, {}, connection, console, values, withdraw=True))
     with SqliteLedger(ledger_path(values["ledger"]), create=False) as ledger:
         in_flight = any(ledger.campaign(campaign_id).rows.get(s) for s in UNRESOLVED)
-    return 0 if code == _STOPPED and not in_flight else code
-
-
-#: What a run exits with that an operator stopped (design.md 4).
-_STOPPED = 10
+    return 0 if code == STOP_CODES[Stop.OPERATOR] and not in_flight else code
 
 
 def _ask_to_stop(ledger: SqliteLedger, number: int, *, unschedule: bool) -> None:

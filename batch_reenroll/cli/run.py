@@ -16,7 +16,7 @@ from batch_reenroll.campaign.forecast import Forecast
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.settings import RunSettings
-from batch_reenroll.campaign.verdict import Stop, exit_code
+from batch_reenroll.campaign.verdict import STOP_CODES, Stop
 from batch_reenroll.cli.approving import authorized, demand_options, demands_from
 from batch_reenroll.cli.carry import Connect, Errand, Outcome, carry, run_async
 from batch_reenroll.cli.connection import required_connection, way_to
@@ -181,7 +181,7 @@ async def start(order: Order, connection: Connection, console: Console) -> int:
             refuse_late(found, accept_late=order.choice.accept_late)
         if not order.yes and not ask(planner.counts[State.PENDING]):
             console.info("nothing was sent")
-            return exit_code({}, verify=True, stop=Stop.OPERATOR)
+            return STOP_CODES[Stop.OPERATOR]
         campaign = write_campaign(
             ledger,
             order.source,
@@ -242,7 +242,7 @@ def say_outcome(outcome: Outcome, console: Console, *, resume: str) -> None:
             console.warn(f"stopped early: {campaign.stop_reason}")
         if outcome.report is not None:
             console.info(f"report: {outcome.report / 'report.html'}")
-        if outcome.exit_code == _OVER_BUDGET:
+        if outcome.exit_code == STOP_CODES[Stop.BUDGET]:
             # Resumed as it stands, the same budget would stop it again.
             again = resume.replace(" resume ", " retry ", 1)
             console.info(
@@ -250,10 +250,6 @@ def say_outcome(outcome: Outcome, console: Console, *, resume: str) -> None:
             )
         elif is_unfinished(campaign):
             console.info(f"go on with: {resume}")
-
-
-#: What a run exits with that its budget stopped (design.md 4).
-_OVER_BUDGET = 6
 
 
 def _say_numbers(outcome: Outcome, console: Console) -> None:
