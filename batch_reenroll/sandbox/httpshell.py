@@ -60,12 +60,31 @@ class _Protocol(web.RequestHandler):
             return super().handle_error(request, status, exc, message)
         # undocumented: IIS answers in HTML before Command sees anything.
         refusal = ApiError(400, NOT_HTTP, "The request is not valid HTTP.")
-        response = error_response(refusal)
-        answer = web.Response(
-            status=response.status, headers=response.headers, body=response.body
-        )
+        answer = outgoing(error_response(refusal))
         answer.force_close()
         return answer
+
+
+async def received(incoming: web.BaseRequest, *, body_max_bytes: int) -> Request:
+    """Return the request; its body is cut one byte beyond the limit, to be refused."""
+    body = bytearray()
+    async for chunk in incoming.content.iter_any():
+        body += chunk
+        if len(body) > body_max_bytes:
+            break
+    return Request(
+        method=incoming.method.upper(),
+        target=incoming.raw_path,
+        headers={name.lower(): value for name, value in incoming.headers.items()},
+        body=bytes(body[: body_max_bytes + 1]),
+    )
+
+
+def outgoing(response: Response) -> web.Response:
+    """Return the response as aiohttp sends it."""
+    return web.Response(
+        status=response.status, headers=response.headers, body=response.body
+    )
 
 
 class HttpShell:
@@ -86,12 +105,8 @@ class HttpShell:
 
     async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, or close its connection when the script says so."""
-        request = Request(
-            method=incoming.method.upper(),
-            target=incoming.raw_path,
-            headers={name.lower(): value for name, value in incoming.headers.items()},
-            body=await self._body(incoming),
-        )
+        limit = self._door.core.world.settings.body_max_bytes
+        request = await received(incoming, body_max_bytes=limit)
         action = self._door.admit(request)
         if action.delay_s:
             await asyncio.sleep(action.delay_s)
@@ -103,21 +118,7 @@ class HttpShell:
             return self._cut(incoming)
         if reply.send_bytes is not None:
             return await self._truncated(incoming, reply.response, reply.send_bytes)
-        return web.Response(
-            status=reply.response.status,
-            headers=reply.response.headers,
-            body=reply.response.body,
-        )
-
-    async def _body(self, incoming: web.BaseRequest) -> bytes:
-        """Return the body, cut one byte beyond the core's limit, which refuses it."""
-        limit = self._door.core.world.settings.body_max_bytes + 1
-        body = bytearray()
-        async for chunk in incoming.content.iter_any():
-            body += chunk
-            if len(body) >= limit:
-                break
-        return bytes(body[:limit])
+        return outgoing(reply.response)
 
     @staticmethod
     def _cut(incoming: web.BaseRequest) -> web.StreamResponse:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from batch_reenroll.sandbox.exchange import Request
+from batch_reenroll.sandbox.httpshell import outgoing, received
 from batch_reenroll.sandbox.management import BODY_MAX_BYTES, Management
 
 
@@ -32,24 +32,7 @@ class ManagementShell:
 
     async def handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        request = Request(
-            method=incoming.method.upper(),
-            target=incoming.raw_path,
-            headers={name.lower(): value for name, value in incoming.headers.items()},
-            body=await _body(incoming),
-        )
+        request = await received(incoming, body_max_bytes=BODY_MAX_BYTES)
         response = self._management.answer(request, self._now())
         self._changed()
-        return web.Response(
-            status=response.status, headers=response.headers, body=response.body
-        )
-
-
-async def _body(incoming: web.BaseRequest) -> bytes:
-    """Return the body, cut one byte beyond the limit, which is then refused."""
-    body = bytearray()
-    async for chunk in incoming.content.iter_any():
-        body += chunk
-        if len(body) > BODY_MAX_BYTES:
-            break
-    return bytes(body[: BODY_MAX_BYTES + 1])
+        return outgoing(response)
