@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -44,10 +43,9 @@ from batch_reenroll.command import Connection
 from batch_reenroll.errors import PlanRefused, UsageError
 from batch_reenroll.manifest import Manifest, Wave
 from batch_reenroll.runner import (
-    read_board,
     read_directory,
     read_inventories,
-    read_past,
+    read_jobs,
 )
 from batch_reenroll.text import parse_time, rfc3339, visible
 
@@ -148,7 +146,16 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
     way = way_to(connection, console)
     if values["younger_than"]:
         choice = replace(choice, younger_than=timedelta(days=values["younger_than"]))
-    planner = run_async(_looked(source, choice, way, deep=values["inventory"]))
+    planner = run_async(
+        look(
+            source,
+            choice,
+            way,
+            taken=frozenset(),
+            past_rows=PAST_ROWS,
+            deep=values["inventory"],
+        )
+    )
     if output_file is None:
         planner.count(source)
     else:
@@ -186,22 +193,6 @@ def _refusal(
     except PlanRefused as exc:
         return exc
     return None
-
-
-async def _looked(
-    source: ManifestSource, choice: Choice, way: Connect, *, deep: bool
-) -> Planner:
-    """Return what planning needs; ``deep`` with each store's inventory."""
-    planner = await look(source, choice, way, taken=frozenset(), past_rows=PAST_ROWS)
-    if deep:
-        stores = planner.stores_of(source)
-        rate_per_s = source.draft.settings.rate_per_s
-        async with way() as client:
-            reading = read_inventories(client, stores, rate_per_s=rate_per_s)
-            planner.inventories = {held.store_id: held async for held in reading}
-            sent = Counter(planner.requests) + Counter(client.requests)
-            planner.requests = dict(sent)
-    return planner
 
 
 def manifest_source(
@@ -268,6 +259,7 @@ async def look(
     *,
     taken: frozenset[str],
     past_rows: int | None = None,
+    deep: bool = False,
 ) -> Planner:
     """Read what a plan needs of Command: GET only.
 
@@ -278,6 +270,7 @@ async def look(
         taken: Stores that another campaign is not done with.
         past_rows: Rows of JobHistory for a forecast; None = only where there is a
             deadline to meet.
+        deep: Read the inventory of each store that may go, too.
 
     Raises:
         CommandError: One of the lists could not be read.
@@ -288,15 +281,21 @@ async def look(
     async with way() as client:
         directory = await read_directory(client, enrollment=_names_issuer(source))
         directory.read_at = datetime.now(UTC)
-        return Planner(
+        board, past = await read_jobs(client, past_rows=past_rows or 0)
+        planner = Planner(
             directory=directory,
-            board=await read_board(client),
-            past=await read_past(client, rows=past_rows) if past_rows else (),
+            board=board,
+            past=past,
             calendar=Calendar(settings.windows, settings.blackouts),
             taken=taken,
             choice=choice,
-            requests=dict(client.requests),
         )
+        if deep:
+            stores = planner.stores_of(source)
+            reading = read_inventories(client, stores, rate_per_s=settings.rate_per_s)
+            planner.inventories = {held.store_id: held async for held in reading}
+        planner.requests = dict(client.requests)
+    return planner
 
 
 def has_deadline(source: Source) -> bool:

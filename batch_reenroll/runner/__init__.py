@@ -2,10 +2,9 @@
 
 from batch_reenroll.runner.preflight import (
     Held,
-    read_board,
     read_directory,
     read_inventories,
-    read_past,
+    read_jobs,
 )
 from batch_reenroll.runner.run import Run, RunEnd
 
@@ -13,8 +12,7 @@ __all__ = [
     "Held",
     "Run",
     "RunEnd",
-    "read_board",
     "read_directory",
     "read_inventories",
-    "read_past",
+    "read_jobs",
 ]

@@ -53,11 +53,17 @@ async def read_directory(
     return directory
 
 
-async def read_board(command: Command) -> JobBoard:
-    """Return the jobs that wait or run now, to see which stores are taken.
+async def read_jobs(
+    command: Command, *, past_rows: int = 0
+) -> tuple[JobBoard, list[JobRecord]]:
+    """Return the jobs that wait or run now, and about the newest rows of JobHistory.
 
-    Of JobHistory only the newest page is read, where the server sorts: a job still
+    For the board only the newest page is read, where the server sorts: a job still
     running behind a thousand newer ones is found by the run's own looks.
+
+    Args:
+        command: Whom to ask.
+        past_rows: Rows wanted beyond the newest page, for a forecast.
 
     Raises:
         CommandError: One of the lists could not be read.
@@ -68,25 +74,13 @@ async def read_board(command: Command) -> JobBoard:
         lambda job: job.job_id,
     )
     board.see_scheduled(jobs.values(), 0.0)
-    sweep = command.job_history(limit=PAGE_ROWS)
-    while (page := await sweep.read()) is not None:
-        board.see_history(page.items, 0.0)
-    return board
-
-
-async def read_past(command: Command, *, rows: int) -> list[JobRecord]:
-    """Return about the newest ``rows`` of JobHistory's reenrollments, >= 1.
-
-    Raises:
-        CommandError: The list could not be read.
-    """
-    newest = command.job_history(limit=PAGE_ROWS)
-    found = await _records(newest)
+    found = await _records(command.job_history(limit=PAGE_ROWS))
+    board.see_history(found.values(), 0.0)
     highest = max(found, default=0)
-    if len(found) < rows and highest > rows:
-        older = command.job_history(limit=PAGE_ROWS, above=highest - rows)
+    if len(found) < past_rows and highest > past_rows:
+        older = command.job_history(limit=PAGE_ROWS, above=highest - past_rows)
         found.update(await _records(older))
-    return list(found.values())
+    return board, list(found.values())
 
 
 async def _records(sweep: Sweep) -> dict[int, JobRecord]:
