@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from feasibility import HOUR_S, zipf_rows
+from simulation.plan import CAMPAIGN, campaign_of, planned
 from simulation.virtual import VirtualLoop
 
 from batch_reenroll.campaign.durations import JobSample
@@ -30,8 +31,6 @@ from batch_reenroll.campaign.feasibility import predict
 from batch_reenroll.campaign.forecast import Forecast, Limits, Question, Queue
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.luck import History
-from batch_reenroll.campaign.plan import Wish, resolve
-from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.command import CommandClient
 from batch_reenroll.command.answer import Answer
@@ -55,7 +54,7 @@ from batch_reenroll.sandbox import (
 )
 
 START = 1_800_000_000.0
-NAME, USER, PASSWORD = "benchmark", "operator", "secret"
+USER, PASSWORD = "operator", "secret"
 JOB_TYPE = "Reenrollment"
 
 
@@ -181,15 +180,7 @@ async def carried_out(
     wire = Wire(core=core, rng=random.Random(f"wire:{seed}"), lost_share=0.0)
     client = CommandClient(wire, account, now_utc=Clock().now_utc)
     directory = await read_directory(client)
-    rows = [
-        PlannedRow(
-            row_no=number,
-            row_id=f"r{number}",
-            cells=(),
-            verdict=resolve(_wish(wish), directory),
-        )
-        for number, wish in enumerate(fleet.manifest_rows(), 1)
-    ]
+    rows = list(planned(fleet.manifest_rows(), directory))
 
     async def commit(
         work: Callable[[], Sequence[LedgerError | None]],
@@ -200,13 +191,13 @@ async def carried_out(
     wire.lost_share = 0.01
     with SqliteLedger(path) as ledger:
         ledger.create(
-            _campaign(settings),
+            campaign_of(settings),
             rows,
             at=Clock().now_utc(),
             digests=lambda: ("0" * 64, "0" * 64),
         )
-        standing = ledger.campaign(NAME).rows
-        async with CampaignLedger(ledger, NAME, requests=dict, run=commit) as book:
+        standing = ledger.campaign(CAMPAIGN).rows
+        async with CampaignLedger(ledger, CAMPAIGN, requests=dict, run=commit) as book:
             await Run(
                 settings=settings,
                 command=client,
@@ -217,49 +208,15 @@ async def carried_out(
             ).run()
         ended: dict[str, float] = {}
         outcomes: Counter[State] = Counter()
-        for row in ledger.rows_in(ledger.number(NAME), State):
+        for row in ledger.rows_in(ledger.number(CAMPAIGN), State):
             outcomes[row.state] += 1
-        for line in ledger.journal(ledger.number(NAME)):
+        for line in ledger.journal(ledger.number(CAMPAIGN)):
             event = json.loads(line)
             if event["event"] == "move":
                 agent = rows[event["row"] - 1].verdict.request.agent_guid
                 at = datetime.fromisoformat(event["at"]).timestamp()
                 ended[agent] = max(ended.get(agent, 0.0), at)
     return ended, outcomes
-
-
-def _campaign(settings: RunSettings) -> Campaign:
-    return Campaign(
-        campaign_id=NAME,
-        command_url="sim://command",
-        purpose={},
-        columns=(),
-        defaults={},
-        manifest_name="m.csv",
-        manifest_path="m.csv",
-        settings=settings,
-        operator="benchmark",
-        host="benchmark",
-        tool_version="0",
-        created_at="2027-01-15T08:00:00.000Z",
-    )
-
-
-def _wish(row: Mapping[str, str]) -> Wish:
-    return Wish(
-        keystore_id=row["KeystoreId"],
-        agent_guid=row["AgentGuid"],
-        client_machine=None,
-        store_path=None,
-        store_type=None,
-        subject_name=row["SubjectName"],
-        alias=row["Alias"],
-        certificate_authority=row["CertificateAuthority"],
-        certificate_template=row["CertificateTemplate"],
-        job_properties={},
-        sans=None,
-        enrollment_pattern_id=None,
-    )
 
 
 def main() -> None:

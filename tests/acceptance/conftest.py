@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from acceptance.served import Served, serve
+from acceptance.paper import write_manifest
+from acceptance.served import QUICK, Served, serve
 from acceptance.terminal import Terminal, finished
 
 from batch_reenroll.sandbox import FleetPlan
@@ -34,3 +35,15 @@ def terminal(tmp_path: Path, command: Served) -> Terminal:
 def bare(tmp_path: Path) -> Terminal:
     """A terminal in an empty folder, with no Command configured."""
     return Terminal(folder=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def ended(command: Served, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """A folder with a campaign ``c`` that ended: two rows well, one not."""
+    folder = tmp_path_factory.mktemp("ended")
+    write_manifest(folder / "m.csv", command.rows(3, broken=1))
+    with_command = Terminal(folder=folder, env=command.env)
+    words = ("run", "m.csv", "--yes", "--campaign=c", *QUICK)
+    with_command.run(*words).expect(5)
+    # Without a Command from here on: none of the verbs may ask one.
+    return Terminal(folder=folder)

@@ -107,6 +107,12 @@ class Report:
         assert faults.kept == []
 
 
+def ended_as(folder: Path) -> dict[str, int]:
+    """Return how many rows of the campaign ``c`` ended how, by its summary."""
+    counts = Report(folder=folder / "reports" / "c").summary["outcomes"]
+    return {outcome: n for outcome, n in counts.items() if n}
+
+
 def part_of(outcome: str) -> str:
     """Return the file, of three, that a row of this outcome is in."""
     if outcome in SUCCESS:

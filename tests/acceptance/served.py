@@ -115,15 +115,26 @@ class Served:
             for entry in self.events()
         )
 
+    def job_events(self, rows: Iterable[Row]) -> list[dict[str, Any]]:
+        """Return what befell the reenrollment jobs of the rows' stores, in order."""
+        wanted = {row["KeystoreId"] for row in rows}
+        return [
+            entry
+            for entry in self.events()
+            if entry.get("store_id") in wanted
+            and str(entry.get("job_type")).endswith("Reenrollment")
+        ]
+
+    def story(self, row: Row) -> list[str]:
+        """Return what happened to the reenrollment jobs of a row's store, in words."""
+        return [entry["event"] for entry in self.job_events([row])]
+
     def jobs(self, rows: Iterable[Row]) -> Counter[str]:
         """Return how many reenrollment jobs each store of ``rows`` was given."""
-        wanted = {row["KeystoreId"] for row in rows}
         return Counter(
             entry["store_id"]
-            for entry in self.events()
+            for entry in self.job_events(rows)
             if entry["event"] == "job_created"
-            and entry["job_type"].endswith("Reenrollment")
-            and entry["store_id"] in wanted
         )
 
     def assert_one_job_each(self, rows: Sequence[Row]) -> None:

@@ -51,18 +51,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def ended(command: Served, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
-    """A folder with a campaign ``c`` that ended: two rows well, one not."""
-    folder = tmp_path_factory.mktemp("ended")
-    write_manifest(folder / "m.csv", command.rows(3, broken=1))
-    with_command = Terminal(folder=folder, env=command.env)
-    words = ("run", "m.csv", "--yes", "--campaign=c", *QUICK)
-    with_command.run(*words).expect(5)
-    # Without a Command from here on: none of the verbs may ask one.
-    return Terminal(folder=folder)
-
-
 @pytest.fixture
 def report(ended: Terminal, tmp_path: Path) -> Path:
     """A copy of the campaign's report folder."""

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from acceptance.paper import report_of, write_manifest
-from acceptance.served import QUICK, Row, Served
+from acceptance.served import QUICK, Served
 from acceptance.terminal import Terminal, finished, until
-
-
-def _job_events(command: Served, row: Row) -> list[str]:
-    """Return what happened to the reenrollment jobs of a row's store, in order."""
-    told: list[dict[str, Any]] = [
-        entry
-        for entry in command.events()
-        if entry.get("store_id") == row["KeystoreId"]
-        and str(entry.get("job_type")).endswith("Reenrollment")
-    ]
-    return [entry["event"] for entry in told]
 
 
 def test_stop_ends_a_running_campaign_in_good_order(
@@ -57,13 +45,13 @@ def test_retry_of_a_stalled_row_withdraws_its_old_job_first(
     terminal.run("run", manifest, "--yes", "--campaign=c", *words).expect(7)
     terminal.run("retry", "c", "--only=stalled", *words).expect(7)
     stalled = next(row for row in rows if not command.is_online(row))
-    assert _job_events(command, stalled) == [
+    assert command.story(stalled) == [
         "job_created",
         "job_unscheduled",
         "job_created",
     ]
     healthy = next(row for row in rows if command.is_online(row))
-    assert _job_events(command, healthy).count("job_created") == 1
+    assert command.story(healthy).count("job_created") == 1
 
 
 def test_retry_of_a_failed_row_makes_one_new_attempt(
@@ -80,7 +68,7 @@ def test_retry_of_a_failed_row_makes_one_new_attempt(
     ]
     assert [line["row_id"] for line in retried] == ["r0001"]
     broken = next(row for row in rows if row["CertificateTemplate"] == "Broken")
-    assert _job_events(command, broken).count("job_created") == 2
+    assert command.story(broken).count("job_created") == 2
 
 
 def test_what_cannot_be_retried_is_a_usage_error(

@@ -23,18 +23,6 @@ def status(terminal: Terminal) -> dict[str, Any]:
     return facts
 
 
-@pytest.fixture(scope="module")
-def ended(command: Served, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
-    """A folder with a campaign ``c`` that ended: two rows well, one not."""
-    folder = tmp_path_factory.mktemp("ended")
-    write_manifest(folder / "m.csv", command.rows(3, broken=1))
-    with_command = Terminal(folder=folder, env=command.env)
-    words = ("run", "m.csv", "--yes", "--campaign=c", *QUICK)
-    with_command.run(*words).expect(5)
-    # Without a Command from here on: neither verb may ask one.
-    return Terminal(folder=folder)
-
-
 def test_status_of_a_running_campaign_says_so_and_counts(
     terminal: Terminal, command: Served
 ) -> None:

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
-from typing import Any
 
 import pytest
-from acceptance.paper import report_of, write_manifest
+from acceptance.paper import ended_as, report_of, write_manifest
 from acceptance.served import QUICK, Row, Served
 from acceptance.terminal import Terminal, finished, until
-
-
-def _events(command: Served, row: Row) -> list[str]:
-    """Return what happened to the reenrollment jobs of a row's store, in order."""
-    told: list[dict[str, Any]] = [
-        entry
-        for entry in command.events()
-        if entry.get("store_id") == row["KeystoreId"]
-        and str(entry.get("job_type")).endswith("Reenrollment")
-    ]
-    return [entry["event"] for entry in told]
-
-
-def _outcomes(terminal: Terminal) -> dict[str, int]:
-    summary = terminal.folder / "reports" / "c" / "summary.json"
-    counts = json.loads(summary.read_text(encoding="utf-8"))["outcomes"]
-    return {outcome: n for outcome, n in counts.items() if n}
 
 
 def _without_an_orchestrator(command: Served, n: int) -> list[Row]:
@@ -42,9 +23,9 @@ def test_a_stop_takes_back_what_no_orchestrator_has_begun(
     until(lambda: len(command.jobs(silent)) == len(silent), process=process)
     terminal.run("stop", "c", "--unschedule").expect(0)
     stopped = finished(process).expect(10)
-    assert _outcomes(terminal) == {"cancelled": 3}
+    assert ended_as(terminal.folder) == {"cancelled": 3}
     for row in silent:
-        assert _events(command, row) == ["job_created", "job_unscheduled"]
+        assert command.story(row) == ["job_created", "job_unscheduled"]
     report_of(stopped.err, terminal.folder).assert_accounts_for(silent)
 
 
@@ -57,7 +38,7 @@ def test_withdrawn_rows_can_be_sent_again(terminal: Terminal, command: Served) -
     finished(process).expect(10)
     again = ("retry", "c", "--only=cancelled", *QUICK, "--pickup-timeout=1")
     terminal.run(*again).expect(7)
-    assert _events(command, silent[0]) == [
+    assert command.story(silent[0]) == [
         "job_created",
         "job_unscheduled",
         "job_created",
@@ -75,9 +56,9 @@ def test_jobs_of_a_campaign_that_runs_no_more_are_taken_back(
     process.send_signal(how)
     finished(process)
     terminal.run("stop", "c", "--unschedule").expect(0)
-    assert _outcomes(terminal) == {"cancelled": 2}
+    assert ended_as(terminal.folder) == {"cancelled": 2}
     for row in silent:
-        assert _events(command, row) == ["job_created", "job_unscheduled"]
+        assert command.story(row) == ["job_created", "job_unscheduled"]
 
 
 def test_a_job_that_has_begun_is_left_to_run(
@@ -90,7 +71,7 @@ def test_a_job_that_has_begun_is_left_to_run(
     process = terminal.start("run", manifest, "--yes", "--campaign=c", *QUICK)
     until(
         lambda: (
-            all("job_ended" in _events(command, row) for row in healthy)
+            all("job_ended" in command.story(row) for row in healthy)
             and len(command.jobs(silent)) == 1
         ),
         process=process,
@@ -98,6 +79,6 @@ def test_a_job_that_has_begun_is_left_to_run(
     terminal.run("stop", "c", "--unschedule").expect(0)
     finished(process).expect(10)
     for row in healthy:
-        assert "job_unscheduled" not in _events(command, row)
+        assert "job_unscheduled" not in command.story(row)
     terminal.run("resume", "c", *QUICK).expect(7)
-    assert _outcomes(terminal) == {"verified": 2, "cancelled": 1}
+    assert ended_as(terminal.folder) == {"verified": 2, "cancelled": 1}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from acceptance.paper import write_manifest
+from acceptance.paper import Report, ended_as, write_manifest
 from acceptance.served import QUICK, Row, Served
 from acceptance.terminal import Terminal
 
@@ -24,30 +22,9 @@ def _campaign(terminal: Terminal, rows: list[Row], *blocks: str) -> Path:
     return path
 
 
-def _results(terminal: Terminal) -> dict[str, dict[str, str]]:
-    import csv
-
-    path = terminal.folder / "reports" / "c" / "results.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row["RowId"]: row for row in csv.DictReader(file)}
-
-
-def _outcomes(terminal: Terminal) -> dict[str, int]:
-    path = terminal.folder / "reports" / "c" / "summary.json"
-    counts = json.loads(path.read_text(encoding="utf-8"))["outcomes"]
-    return {outcome: n for outcome, n in counts.items() if n}
-
-
 def _times(command: Served, rows: Iterable[Row], event: str) -> list[datetime]:
     """Return when the reenrollment jobs of the rows' stores met an event."""
-    stores = {row["KeystoreId"] for row in rows}
-    found: list[dict[str, Any]] = [
-        entry
-        for entry in command.events()
-        if entry["event"] == event
-        and entry.get("store_id") in stores
-        and str(entry.get("job_type")).endswith("Reenrollment")
-    ]
+    found = [entry for entry in command.job_events(rows) if entry["event"] == event]
     times = [parse_time(entry["at"]) for entry in found]
     return [at for at in times if at is not None]
 
@@ -61,9 +38,10 @@ def test_a_wave_goes_once_the_one_before_it_has_ended_and_soaked(
     planned = terminal.run("plan", manifest).expect(0)
     assert "wave canary: 3 rows (0 named, 3 drawn)" in planned.out
     terminal.run("run", manifest, "--yes", "--campaign=c", *QUICK).expect(0)
-    results = _results(terminal)
-    canary = [row for row in rows if results[row["RowId"]]["wave"] == "canary"]
-    rest = [row for row in rows if results[row["RowId"]]["wave"] == "rest"]
+    results = Report(folder=terminal.folder / "reports" / "c").results
+    waves_of = {line["RowId"]: line["wave"] for line in results}
+    canary = [row for row in rows if waves_of[row["RowId"]] == "canary"]
+    rest = [row for row in rows if waves_of[row["RowId"]] == "rest"]
     assert (len(canary), len(rest)) == (3, 5)
     soaked = max(_times(command, canary, "job_ended")) + timedelta(seconds=2)
     assert min(_times(command, rest, "job_created")) >= soaked
@@ -79,7 +57,7 @@ def test_a_canary_that_fails_stops_the_campaign(
     manifest = _campaign(terminal, broken, waves)
     stopped = terminal.run("run", manifest, "--yes", "--campaign=c", *QUICK).expect(6)
     assert "wave canary: 1 of 1 rows failed; its limit is 0" in stopped.err
-    assert _outcomes(terminal) == {"failed": 1, "not_attempted": 4}
+    assert ended_as(terminal.folder) == {"failed": 1, "not_attempted": 4}
     again = terminal.run("resume", "c", *QUICK).expect(6)
     assert "wave canary" in again.err
     assert sum(command.jobs(broken).values()) == 1
@@ -92,11 +70,11 @@ def test_a_person_opens_each_wave(terminal: Terminal, command: Served) -> None:
     words = ("--yes", "--campaign=c", "--confirm-waves", *QUICK)
     stopped = terminal.run("run", manifest, *words).expect(10)
     assert "wave one is done" in stopped.err
-    assert _outcomes(terminal) == {"verified": 1, "not_attempted": 3}
+    assert ended_as(terminal.folder) == {"verified": 1, "not_attempted": 3}
     terminal.run("resume", "c", *QUICK).expect(10)
-    assert _outcomes(terminal) == {"verified": 2, "not_attempted": 2}
+    assert ended_as(terminal.folder) == {"verified": 2, "not_attempted": 2}
     terminal.run("resume", "c", *QUICK).expect(0)
-    assert _outcomes(terminal) == {"verified": 4}
+    assert ended_as(terminal.folder) == {"verified": 4}
     command.assert_one_job_each(rows)
 
 
@@ -125,4 +103,4 @@ def test_the_end_of_a_window_ends_a_run_that_is_told_so(
     sent = _times(command, rows, "job_created")
     assert 0 < len(sent) < len(rows)
     assert max(sent) < start
-    assert _outcomes(terminal)["not_attempted"] == len(rows) - len(sent)
+    assert ended_as(terminal.folder)["not_attempted"] == len(rows) - len(sent)
