@@ -114,7 +114,7 @@ class Planner:
         if not waves or source.sha256 or self.drawn is not None:
             return
         self._is_drawing = True
-        rows = [_wave_row(row) for row in self.all_of(source) if row.skipped is None]
+        rows = [_wave_row(row) for row in source.rows(self) if row.skipped is None]
         self._is_drawing = False
         result = assign(rows, waves, seed=source.draft.manifest_sha256)
         numbers = (row.row_no for row in rows)
@@ -144,7 +144,7 @@ class Planner:
             self._count(row)
             yield row
         wave = self.choice.only_wave
-        if wave is not None and not in_wave and not self._is_drawing:
+        if wave is not None and not in_wave:
             name = source.draft.manifest_name
             message = f"--only-wave {wave!r}: no row of {name} is in it"
             raise UsageError(message, hint="rows name their wave in the column Wave")
@@ -173,6 +173,9 @@ class Planner:
 
     def stores_of(self, source: Source) -> list[str]:
         """Return the stores of rows that may go, each once, in manifest order."""
+        if self.choice.only_wave is not None:
+            # Else nobody knows yet which rows those are.
+            self.draw_waves(source)
         rows = self.all_of(source)
         stores = (row.request.keystore_id for row in rows if row.skipped is None)
         return list(dict.fromkeys(stores))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,19 @@ def test_a_wave_goes_once_the_one_before_it_has_ended_and_soaked(
     assert (len(canary), len(rest)) == (3, 5)
     soaked = max(_times(command, canary, "job_ended")) + timedelta(seconds=2)
     assert min(_times(command, rest, "job_created")) >= soaked
+
+
+def test_inventories_are_read_of_a_drawn_wave_alone(
+    terminal: Terminal, command: Served
+) -> None:
+    rows = command.rows(6)
+    manifest = _campaign(
+        terminal, rows, "waves: [{name: canary, size: 2}, {name: rest}]"
+    )
+    words = ("--inventory", "--only-wave=canary", "--output=json")
+    said = json.loads(terminal.run("plan", manifest, *words).expect(0).out)
+    assert said["rows"] == {"pending": 2, "skipped_excluded": 4}
+    assert said["requests"]["inventory"] == 2
 
 
 def test_a_canary_that_fails_stops_the_campaign(
