@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from batch_reenroll.errors import UsageError
-from batch_reenroll.manifest import OutsideFolder
+from batch_reenroll.errors import ManifestRejected, UsageError
+from batch_reenroll.manifest import Manifest, OutsideFolder, open_manifest
 
 
 def opener_for(manifest: Path) -> Callable[[PurePath], BinaryIO]:
@@ -25,6 +25,28 @@ def opener_for(manifest: Path) -> Callable[[PurePath], BinaryIO]:
         return Path(path).open("rb")
 
     return opened
+
+
+def opened(path: Path) -> Manifest:
+    """Open a manifest file.
+
+    Raises:
+        ManifestRejected: Its header or the file itself has faults.
+    """
+    return open_manifest(path, opener_for(path))
+
+
+def validated(path: Path) -> Manifest:
+    """Read a manifest to its end; return it, exhausted and without fault.
+
+    Raises:
+        ManifestRejected: With every fault.
+    """
+    manifest = opened(path)
+    manifest.check()
+    if manifest.problems:
+        raise ManifestRejected(manifest.problems)
+    return manifest
 
 
 def ledger_path(url: str) -> Path:

@@ -25,6 +25,7 @@ from batch_reenroll.cli.streams import (
     write_err,
 )
 from batch_reenroll.errors import ReenrollError
+from batch_reenroll.observe import Event, Level
 
 #: Verb → module and function. The text is what ``--help`` lists, in this order.
 _VERBS: dict[str, tuple[str, str]] = {
@@ -39,7 +40,7 @@ _VERBS: dict[str, tuple[str, str]] = {
     "retry": ("batch_reenroll.cli.retry:retry", "A new attempt for rows that ended."),
     "stop": ("batch_reenroll.cli.retry:stop", "Stop a running campaign in good order."),
     "status": ("batch_reenroll.cli.status:status", "Say where a campaign stands."),
-    "report": ("batch_reenroll.cli.status:report", "Write the report again."),
+    "report": ("batch_reenroll.cli.report:report", "Write the report again."),
     "evidence": (
         "batch_reenroll.cli.evidence:evidence",
         "Check a report folder, offline.",
@@ -123,13 +124,21 @@ def _exit_code(argv: Sequence[str] | None) -> int:
     except ReenrollError as exc:
         return _told(exc)
     except Exception:  # noqa: BLE001 - the last boundary: our own bug, exit 1
-        write_err(
-            f"{traceback.format_exc()}"
-            "error: this is a bug in batch-reenroll; the ledger is in order\n"
-            "hint: please report the lines above"
-        )
+        _bug(traceback.format_exc())
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _bug(trace: str) -> None:
+    console = _console()
+    message = "this is a bug in batch-reenroll; the ledger is in order"
+    if console.log_format == "json":
+        fields = {"code": "bug", "hint": "please report this line", "trace": trace}
+        console.event(
+            Event(name="error", level=Level.ERROR, message=message, fields=fields)
+        )
+        return
+    write_err(f"{trace}error: {message}\nhint: please report the lines above")
 
 
 def _interrupted(exc: click.Abort) -> str:

@@ -17,9 +17,9 @@ from batch_reenroll import __version__
 from batch_reenroll.campaign.planfile import read_draft, read_rows
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.settings import RunSettings
-from batch_reenroll.cli.files import opener_for
+from batch_reenroll.cli.files import opened
 from batch_reenroll.errors import ManifestRejected, PlanRefused, UsageError
-from batch_reenroll.manifest import Manifest, ManifestRow, open_manifest
+from batch_reenroll.manifest import Manifest, ManifestRow
 from batch_reenroll.text import parse_time, rfc3339
 
 #: A plan older than this is stale whatever else holds: what it saw of Command is old.
@@ -67,7 +67,7 @@ class ManifestSource:
 
     Args:
         path: Where it lies.
-        checked: What :func:`validated` returned for it.
+        checked: What :func:`~batch_reenroll.cli.files.validated` returned for it.
         settings: Flag over manifest over default.
         command_url: The Command it is for.
         now_utc: Now, aware.
@@ -89,7 +89,7 @@ class ManifestSource:
     def rows(self, resolver: Resolver) -> Iterator[PlannedRow]:
         """See :class:`Source`."""
         manifest = opened(self._path)
-        for row in manifest.rows():
+        for row in manifest.rows(checked=True):
             yield resolver.planned(row)
         if manifest.problems:
             raise ManifestRejected(manifest.problems)
@@ -190,34 +190,11 @@ def _digest_now(path: Path) -> str | None:
         return None
     try:
         manifest = opened(path)
-        for _ in manifest.rows():
-            pass
+        manifest.check()
     except ManifestRejected:
         return ""
-    return manifest.sha256
-
-
-def opened(path: Path) -> Manifest:
-    """Open a manifest file.
-
-    Raises:
-        ManifestRejected: Its header or the file itself has faults.
-    """
-    return open_manifest(path, opener_for(path))
-
-
-def validated(path: Path) -> Manifest:
-    """Read a manifest to its end; return it, exhausted and without fault.
-
-    Raises:
-        ManifestRejected: With every fault.
-    """
-    manifest = opened(path)
-    for _ in manifest.rows():
-        pass
-    if manifest.problems:
-        raise ManifestRejected(manifest.problems)
-    return manifest
+    # It had none when it was planned; and what cannot be read to its end has no digest.
+    return "" if manifest.problems else manifest.sha256
 
 
 def operator() -> str:

@@ -7,12 +7,11 @@ Command. Every fault is a :class:`~batch_reenroll.errors.Problem` with a code fr
 
 from batch_reenroll.campaign.windows import Blackout, Window
 from batch_reenroll.manifest.columns import COLUMNS, canonical
-from batch_reenroll.manifest.header import Budget, CampaignBlock, Header, Pace, Wave
+from batch_reenroll.manifest.header import Budget, CampaignBlock, Header, Pace
 from batch_reenroll.manifest.manifest import Manifest
 from batch_reenroll.manifest.opening import open_manifest, read_all
 from batch_reenroll.manifest.rows import ManifestRow
 from batch_reenroll.manifest.rules import RULES, Rule
-from batch_reenroll.manifest.schedule import Limit
 from batch_reenroll.manifest.source import Opener, OutsideFolder
 
 __all__ = [
@@ -22,14 +21,12 @@ __all__ = [
     "Budget",
     "CampaignBlock",
     "Header",
-    "Limit",
     "Manifest",
     "ManifestRow",
     "Opener",
     "OutsideFolder",
     "Pace",
     "Rule",
-    "Wave",
     "Window",
     "canonical",
     "open_manifest",

@@ -27,6 +27,7 @@ COLUMNS = (
     "Owner",
     "Ticket",
     "CurrentThumbprint",
+    "Endpoint",
     "ClientMachine",
     "StorePath",
     "StoreType",

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from batch_reenroll.campaign.budget import Limit
 from batch_reenroll.campaign.quota import AuthorityLimit, authority_key
+from batch_reenroll.campaign.waves import WavePlan
 from batch_reenroll.campaign.windows import LONGEST_S, Blackout, Window
 from batch_reenroll.manifest.columns import in_order
 from batch_reenroll.manifest.normal import as_cell, normalised
 from batch_reenroll.manifest.rules import Fault, shown
 from batch_reenroll.manifest.schedule import (
-    Limit,
     cron_fault,
     duration_s,
-    parse_limit,
     timezone_fault,
 )
 from batch_reenroll.manifest.schema import faults_of_block
@@ -53,27 +53,6 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wave:
-    """A part of the manifest.
-
-    Attributes:
-        name: Unique in the manifest.
-        size: Rows in it, or None: the last wave takes all that are left, an earlier
-            one only the rows that name it.
-        soak_s: Seconds to wait after it, >= 0.
-        max_failures: More failures than these end the campaign, or None.
-        windows: Its rows are submitted only in one of these that lies in one of the
-            manifest's windows; none = the manifest's alone.
-    """
-
-    name: str
-    size: Limit | None = None
-    soak_s: int = 0
-    max_failures: Limit | None = None
-    windows: tuple[Window, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """Failures allowed; None = the manifest says nothing. ``min_rows`` >= 0."""
 
@@ -96,7 +75,7 @@ class Header:
     pace: Pace = Pace()
     windows: tuple[Window, ...] = ()
     blackouts: tuple[Blackout, ...] = ()
-    waves: tuple[Wave, ...] = ()
+    waves: tuple[WavePlan, ...] = ()
     budget: Budget = Budget()
 
     def default_cells(self) -> dict[str, str]:
@@ -145,7 +124,7 @@ def _items(
             continue
         item = _ITEM_READERS[name](place, given, faults)
         items.append(item)
-        if isinstance(item, Wave) and names.setdefault(item.name, place) != place:
+        if isinstance(item, WavePlan) and names.setdefault(item.name, place) != place:
             message = f"{place} is named {shown(item.name)} like {names[item.name]}"
             faults.append(Fault("wave_duplicate", message, f"{place}.name"))
     return tuple(items)
@@ -225,9 +204,9 @@ def _blackout(place: str, item: dict[str, str], faults: list[Fault]) -> Blackout
     return Blackout(start=start, end=end)
 
 
-def _wave(place: str, item: dict[str, Any], faults: list[Fault]) -> Wave:
+def _wave(place: str, item: dict[str, Any], faults: list[Fault]) -> WavePlan:
     windows = enumerate(item.get("windows", ()))
-    return Wave(
+    return WavePlan(
         name=item["name"],
         size=_limit(item, "size"),
         soak_s=duration_s(item.get("soak", "0s")) or 0,
@@ -237,7 +216,7 @@ def _wave(place: str, item: dict[str, Any], faults: list[Fault]) -> Wave:
 
 
 def _limit(block: Mapping[str, Any], name: str) -> Limit | None:
-    return parse_limit(block[name]) if name in block else None
+    return Limit.parse(str(block[name])) if name in block else None
 
 
 # Never seen: the schema lets no text pass that names no moment.

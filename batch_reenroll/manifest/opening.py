@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING
 
 from batch_reenroll.errors import ManifestRejected, Problem
 from batch_reenroll.manifest.columns import missing_columns
@@ -12,7 +13,9 @@ from batch_reenroll.manifest.manifest import Manifest
 from batch_reenroll.manifest.rows import ManifestRow
 from batch_reenroll.manifest.rules import CannotReadOn, Fault, problem_of, shown
 from batch_reenroll.manifest.source import Opener
-from batch_reenroll.manifest.yaml_file import Survey, YamlFile
+
+if TYPE_CHECKING:
+    from batch_reenroll.manifest.yaml_file import Survey
 
 _CSV_ENDINGS = {".csv", ".tsv", ".txt"}
 _YAML_ENDINGS = {".yaml", ".yml"}
@@ -28,7 +31,8 @@ def open_manifest(path: PurePath, opener: Opener) -> Manifest:
             ``..`` nor a root; that symbolic links do not lead out of that folder
             either is for the opener to check, raising
             :class:`~batch_reenroll.manifest.source.OutsideFolder`. Each file is opened
-            twice, and closed every time.
+            twice, that of the rows once more where ``check`` finds rows that may have
+            a twin, and closed every time.
 
     Raises:
         ManifestRejected: Nothing can be read beyond the faults found; it holds all.
@@ -97,6 +101,9 @@ def _csv_problems(
 
 
 def _open_yaml(path: PurePath, opener: Opener) -> Manifest:
+    # A CSV manifest is read without the YAML library.
+    from batch_reenroll.manifest.yaml_file import YamlFile
+
     file = YamlFile(path, opener)
     survey = file.survey
     header, header_faults = build_header(survey.document)

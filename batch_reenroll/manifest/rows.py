@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from batch_reenroll.campaign.endpoint import Endpoint
 from batch_reenroll.manifest.header import Header
 from batch_reenroll.manifest.normal import normalised, with_named_pairs
+from batch_reenroll.manifest.plain import Gate
 from batch_reenroll.manifest.rules import Fault, shown
 from batch_reenroll.manifest.schema import faults_of_row
 from batch_reenroll.manifest.subject import SubjectInvalid
@@ -50,6 +52,7 @@ class ManifestRow:
         wave, owner, ticket: Planning texts, or None.
         deadline: Aware UTC, or None.
         current_thumbprint: 40 lower-case hex digits, or None.
+        endpoint: Where the certificate should be served, or None.
         cells: The user's text, one per ``Manifest.columns``, same order.
     """
 
@@ -76,6 +79,7 @@ class ManifestRow:
     owner: str | None = None
     ticket: str | None = None
     current_thumbprint: str | None = None
+    endpoint: Endpoint | None = None
     cells: tuple[str, ...]
 
 
@@ -116,21 +120,34 @@ class Judge:
     Attributes:
         header: The manifest's header.
         excused: Columns whose absence was reported for the whole file.
+        gate: Clears rows, or None where a default has a fault that every row shares.
     """
 
     header: Header
     excused: Collection[str] = ()
+    gate: Gate | None = field(init=False, default=None)
     _waves: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self._waves = frozenset(wave.name for wave in self.header.waves)
+        probe = {**_PROBE, **self.header.defaults}
+        if not self.header.defaults or not self._faults(probe, set(), set()):
+            self.gate = Gate(self.header, self.excused)
 
     def judged(self, raw: RawRow) -> tuple[dict[str, Any], list[Fault]]:
         """Return the row's normalised values with defaults, and every fault of it."""
+        if not raw.faults and self.gate and self.gate.clears(raw.values, raw.named):
+            return self._values(raw, []), []
         faults = list(raw.faults)
         if raw.grave:
             return {}, faults
         spoiled = {fault.column for fault in faults}
+        row = self._values(raw, faults)
+        lost = {fault.column for fault in faults}
+        lost |= {*self.excused, *self.header.unusable_defaults}
+        return row, faults + self._faults(row, lost, spoiled)
+
+    def _values(self, raw: RawRow, faults: list[Fault]) -> dict[str, Any]:
         row = normalised(raw.values, faults)
         given = set(row)
         lost = {fault.column for fault in faults}
@@ -140,10 +157,16 @@ class Judge:
         for column, named in raw.named.items():
             source = column if column in given else "the default"
             with_named_pairs(row, column, named, faults, source)
-        lost |= {*self.excused, *self.header.unusable_defaults}
-        faults += [f for f in faults_of_row(row) if not _is_excused(f, lost, spoiled)]
-        faults += self._meaning(row, {fault.column for fault in faults})
-        return row, faults
+        return row
+
+    def _faults(
+        self,
+        row: Mapping[str, Any],
+        lost: Collection[str | None],
+        spoiled: Collection[str | None],
+    ) -> list[Fault]:
+        faults = [f for f in faults_of_row(row) if not _is_excused(f, lost, spoiled)]
+        return faults + self._meaning(row, {*spoiled, *(f.column for f in faults)})
 
     def _meaning(self, row: Mapping[str, Any], spoiled: set[str | None]) -> list[Fault]:
         faults = [
@@ -161,11 +184,32 @@ class Judge:
         if alias is not None and "Alias" not in spoiled and visible(alias) != alias:
             message = f"Alias is {shown(alias)}: it holds a control character"
             faults.append(Fault("alias_invalid", message, "Alias"))
+        faults += _endpoint_faults(row, spoiled)
         wave = None if "Wave" in spoiled else row.get("Wave")
         if wave is not None and self._waves and wave not in self._waves:
             message = f"Wave {shown(wave)} is not one of the manifest's waves"
             faults.append(Fault("wave_unknown", message, "Wave"))
         return faults
+
+
+# Good values for the columns that every row needs.
+_PROBE = {
+    "KeystoreId": "00000000-0000-0000-0000-000000000000",
+    "SubjectName": "CN=x",
+    "Alias": "x",
+}
+
+
+def _endpoint_faults(row: Mapping[str, Any], spoiled: set[str | None]) -> list[Fault]:
+    given = None if "Endpoint" in spoiled else row.get("Endpoint")
+    if given is None:
+        return []
+    try:
+        Endpoint.parse(given)
+    except ValueError as error:
+        message = f"Endpoint is {shown(given)}: {error}"
+        return [Fault("endpoint_invalid", message, "Endpoint")]
+    return []
 
 
 def _is_excused(
@@ -186,7 +230,7 @@ def is_whole(row: Mapping[str, Any]) -> bool:
 
 def manifest_row(raw: RawRow, row: Mapping[str, Any]) -> ManifestRow:
     """Return the value of a row whose normalised values ``row`` have no fault."""
-    deadline = row.get("Deadline")
+    deadline, endpoint = row.get("Deadline"), row.get("Endpoint")
     return ManifestRow(
         row_no=raw.row_no,
         row_id=raw.row_id,
@@ -211,5 +255,6 @@ def manifest_row(raw: RawRow, row: Mapping[str, Any]) -> ManifestRow:
         owner=row.get("Owner"),
         ticket=row.get("Ticket"),
         current_thumbprint=row.get("CurrentThumbprint"),
+        endpoint=None if endpoint is None else Endpoint.parse(endpoint),
         cells=raw.cells,
     )

@@ -98,6 +98,11 @@ RULES: dict[str, Rule] = {
     "thumbprint_invalid": Rule(
         "the value is not a thumbprint", "write 40 (SHA-1) hexadecimal digits"
     ),
+    "endpoint_invalid": Rule(
+        "the value is not a TLS endpoint",
+        "write it as www.example.com:443, [2001:db8::1]:443, or with the server name "
+        "to ask for: www.example.com@10.0.0.14:443",
+    ),
     "deadline_invalid": Rule(
         "the value is not a moment in time",
         "write it as 2026-12-01T00:00:00Z, with Z or an offset",

@@ -1,11 +1,9 @@
-"""The small forms of the header: durations, limits, cron lines, time zones."""
+"""The small forms of the header: durations, cron lines, time zones."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -33,29 +31,6 @@ _CRON_ITEM = re.compile(
 )
 
 _ANY_TIME = datetime(2000, 1, 1)  # noqa: DTZ001 - a clock on the wall
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """A count, or a percentage kept exact.
-
-    Attributes:
-        value: Rows, a whole number >= 0; or percent, 0 to 100.
-        percent: Whether ``value`` is percent.
-    """
-
-    value: Decimal
-    percent: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.value}%" if self.percent else f"{self.value}"
-
-
-def parse_limit(value: int | str) -> Limit:
-    """Return the limit that ``25`` or ``"2.5%"`` (already found valid) writes."""
-    if isinstance(value, str):
-        return Limit(value=Decimal(value.strip().removesuffix("%")), percent=True)
-    return Limit(value=Decimal(value))
 
 
 def duration_s(text: str) -> int | None:

@@ -11,16 +11,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
-from typing import Any
-
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
-from referencing import Registry, Resource
+from typing import TYPE_CHECKING, Any
 
 from batch_reenroll.manifest.normal import compact_json
 from batch_reenroll.manifest.rules import RULES, Fault, did_you_mean, shown
 from batch_reenroll.text import parse_time, visible
+
+if TYPE_CHECKING:
+    # A manifest whose rows are plain is judged without these libraries.
+    from jsonschema import Draft202012Validator, FormatChecker
+    from jsonschema.exceptions import ValidationError
+    from referencing import Registry
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _ZONE = re.compile(r"(?:Z|z|[+-]\d\d:\d\d)\Z", re.ASCII)
@@ -38,6 +39,7 @@ _CODE_BY_FIELD = {
     "RowId": "row_id_invalid",
     "Deadline": "deadline_invalid",
     "CurrentThumbprint": "thumbprint_invalid",
+    "Endpoint": "endpoint_invalid",
     "deadline": "deadline_invalid",
     "from": "deadline_invalid",
     "to": "deadline_invalid",
@@ -86,6 +88,8 @@ def moment_has_zone(text: str) -> bool:
 
 
 def _formats() -> FormatChecker:
+    from jsonschema import FormatChecker
+
     # Ours only: without further packages jsonschema lets any date-time pass.
     checker = FormatChecker(formats=())
     checker.checks("uuid")(
@@ -99,6 +103,8 @@ def _formats() -> FormatChecker:
 
 def load_schema(name: str) -> dict[str, Any]:
     """Return the schema ``row`` or ``manifest`` as its file has it."""
+    from importlib.resources import files
+
     package = files("batch_reenroll")
     file_name = f"{name}.v1.schema.json"
     shipped = package / "schemas" / file_name
@@ -109,6 +115,9 @@ def load_schema(name: str) -> dict[str, Any]:
 
 @cache
 def _validator(name: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+
     row = Resource.from_contents(load_schema("row"))
     registry: Registry[Any] = Registry().with_resource(row.id() or "", row)
     return Draft202012Validator(
@@ -117,11 +126,7 @@ def _validator(name: str) -> Draft202012Validator:
 
 
 def faults_of_row(row: Mapping[str, Any]) -> list[Fault]:
-    """Return what the row schema finds wrong with a normalised row, n >= 0.
-
-    The one door through which rows are judged by form: a quicker judge that clears
-    good rows may stand in front of it and changes nothing else.
-    """
+    """Return what the row schema finds wrong with a normalised row, n >= 0."""
     found: dict[Fault, None] = {}
     for error in _validator("row").iter_errors(row):
         for fault in _faults_of(error):

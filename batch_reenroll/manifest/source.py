@@ -6,6 +6,7 @@ Files come in through an :data:`Opener`; what it raises becomes a fault here.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
@@ -24,6 +25,7 @@ MAX_LINE_BYTES = 1 << 20
 #: is never closed is noticed here.
 MAX_CELL = 1 << 16
 
+_LINE_END = re.compile(rb"\n|\r\n|\r(?!\Z)")
 _BOM = b"\xef\xbb\xbf"
 _FOREIGN_STARTS = (
     (b"\xff\xfe", "UTF-16"),
@@ -104,27 +106,39 @@ def _after_mark(chunk: bytes) -> bytes:
     return chunk.removeprefix(_BOM)
 
 
-def lines(source: ByteSource) -> Iterator[tuple[bytes, int, bool]]:
-    r"""Yield each line with its end (``\n``, ``\r\n`` or ``\r``).
+def stretches(source: ByteSource) -> Iterator[tuple[bytes, int, bool]]:
+    r"""Yield the file in stretches of whole lines; ``\n``, ``\r\n`` or ``\r`` ends one.
 
     Yields:
-        The line, the offset of its first byte (a byte order mark not counted), and
-        whether it was cut because it is longer than :data:`MAX_LINE_BYTES`.
+        The lines, the offset of the first byte (a byte order mark not counted), and
+        whether they are one line only, cut because it is longer than
+        :data:`MAX_LINE_BYTES`.
     """
     carry, offset, dropped = b"", 0, 0
     while chunk := source.read():
-        parts = (carry + chunk).splitlines(keepends=True)
-        carry = b"" if parts[-1].endswith(b"\n") else parts.pop()
-        for part in parts:
-            yield part, offset, dropped > 0
-            offset += len(part) + dropped
+        text = carry + chunk
+        end = _end_of_lines(text) if not dropped else _end_of_line(text)
+        if end:
+            yield text[:end], offset, dropped > 0
+            offset += end + dropped
             dropped = 0
+        carry = text[end:]
         if len(carry) > MAX_LINE_BYTES:
             # The last byte stays: it may be the first half of a line's end.
             dropped += len(carry) - 1
             carry = carry[-1:]
     if carry:
         yield carry, offset, dropped > 0
+
+
+# A carriage return at the end may be the first half of a line's end.
+def _end_of_lines(text: bytes) -> int:
+    return max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1
+
+
+def _end_of_line(text: bytes) -> int:
+    found = _LINE_END.search(text)
+    return 0 if found is None else found.end()
 
 
 def text_faults(line: bytes, offset: int, line_no: int) -> list[Fault]:

@@ -42,13 +42,15 @@ class SeenRows:
 
         Args:
             row: Normalised values.
-            row_no: Its number, one more than that of the call before.
+            row_no: Its number, above that of the call before. A row that shares nothing
+                with any other may be left out.
             line: 1-based line where it begins.
             row_id: Given, or the number as text.
             spoiled: Columns with a fault of their own, not to be compared.
         """
         agent = None if "AgentGuid" in spoiled else row.get("AgentGuid")
         alias = None if "Alias" in spoiled else row.get("Alias")
+        self._leave_out(row_no - len(self._lines))
         self._lines.append(line)
         self._agents.append(self._agent_number(agent))
         self._alias_digests.append(_alias_digest(alias))
@@ -57,10 +59,15 @@ class SeenRows:
         if first is not None:
             message = f"row id {shown(row_id)} is also that of {self._place(first)}"
             faults.append(Fault("row_id_duplicate", message, "RowId"))
-        store = _store_key(row, spoiled)
+        store = store_key(row, spoiled)
         if store is not None:
             faults += self._store_faults(store, row, row_no, alias)
         return faults
+
+    def _leave_out(self, n_rows: int) -> None:
+        for column in (self._lines, self._agents, self._alias_digests):
+            column.extend([0] * n_rows)
+        self._implied.extend(bytes(n_rows))
 
     def _first_with_id(self, row_id: str, row_no: int) -> int | None:
         """Return the earlier row of the same id, or None; only given ids are kept."""
@@ -124,7 +131,7 @@ def _alias_digest(alias: str | None) -> int:
     return int.from_bytes(digest) or 1
 
 
-def _store_key(row: Mapping[str, Any], spoiled: Collection[str | None]) -> str | None:
+def store_key(row: Mapping[str, Any], spoiled: Collection[str | None]) -> str | None:
     """Return the store's name for comparing: the GUID, else machine, path and type."""
     if "KeystoreId" in spoiled:
         return None

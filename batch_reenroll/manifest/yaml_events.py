@@ -64,18 +64,22 @@ _ABSENT = object()
 
 
 class _CheckedText:
-    """The file as text for the parser; notices what is not text, and runaway values."""
+    """The file as text for the parser; notices what is not text, and runaway values.
+
+    Attributes:
+        since_event: Bytes read since the parser's last event; the reader sets it to 0.
+    """
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self._line = 1
-        self._since_event = 0
+        self.since_event = 0
 
     def read(self, size: int = _READ_BYTES) -> str:
         chunk = self._source.read(min(size, _READ_BYTES))
-        self._since_event += len(chunk)
-        if self._since_event > _MAX_EVENT_BYTES:
+        self.since_event += len(chunk)
+        if self.since_event > _MAX_EVENT_BYTES:
             message = f"a value takes more than {_MAX_EVENT_BYTES} bytes"
             raise CannotReadOn(Fault("cell_too_long", message, line=self._line))
         try:
@@ -92,9 +96,6 @@ class _CheckedText:
         if chunk and not text:
             return self.read(size)
         return text
-
-    def moved_on(self) -> None:
-        self._since_event = 0
 
 
 @dataclass(slots=True)
@@ -117,21 +118,11 @@ class EventReader:
 
     def __post_init__(self) -> None:
         self._text = _CheckedText(self.source)
-        # The parser reads ahead as it is made.
-        self._parser = self._guarded(lambda: _Loader(self._text))
-
-    def _guarded(self, step: Any) -> Any:
         try:
-            return step()
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = None if mark is None else mark.line + 1
-            reason = " ".join(filter(None, (error.context, error.problem)))
-            message = f"the file is not YAML: {visible(reason, 200)}"
-            raise CannotReadOn(Fault("yaml_syntax", message, line=line)) from None
+            # The parser reads ahead as it is made.
+            self._parser = _Loader(self._text)
         except yaml.YAMLError as error:
-            message = f"the file is not YAML: {visible(str(error), 200)}"
-            raise CannotReadOn(Fault("yaml_syntax", message)) from None
+            raise _not_yaml(error) from None
 
     def next(self) -> Any:
         """Return the next event.
@@ -139,9 +130,14 @@ class EventReader:
         Raises:
             CannotReadOn: The file is not YAML from here on, or cannot be read.
         """
-        event = self._guarded(self._parser.get_event)
-        self._text.moved_on()
-        self._size += _EVENT_SIZE + len(getattr(event, "value", ""))
+        try:
+            event = self._parser.get_event()
+        except yaml.YAMLError as error:
+            raise _not_yaml(error) from None
+        self._text.since_event = 0
+        self._size += _EVENT_SIZE
+        if isinstance(event, yaml.ScalarEvent):
+            self._size += len(event.value)
         if self._size > _MAX_SIZE:
             line = event.start_mark.line + 1
             message = f"a row or a block takes more than {_MAX_SIZE} characters"
@@ -252,6 +248,17 @@ class EventReader:
             self.faults.append(fault)
             return None
         return text
+
+
+def _not_yaml(error: yaml.YAMLError) -> CannotReadOn:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        message = f"the file is not YAML: {visible(str(error), 200)}"
+        return CannotReadOn(Fault("yaml_syntax", message))
+    mark = error.problem_mark or error.context_mark
+    line = None if mark is None else mark.line + 1
+    reason = " ".join(filter(None, (error.context, error.problem)))
+    message = f"the file is not YAML: {visible(reason, 200)}"
+    return CannotReadOn(Fault("yaml_syntax", message, line=line))
 
 
 def _text_fault(text: str, path: str, line: int) -> Fault | None:

@@ -120,6 +120,14 @@ class YamlFile:
                 raise CannotReadOn(Fault("file_changed", "the file has changed"))
             digests.append(digest)
 
+    def parts(self, digests: list[str]) -> Iterator[RawRow]:
+        """Yield the same as :meth:`rows`.
+
+        Raises:
+            CannotReadOn: The file cannot be read to its end, or has changed.
+        """
+        return self.rows(digests)
+
     def _items(self, reader: EventReader) -> Iterator[RawRow]:
         row_no = 0
         while not isinstance(event := reader.next(), yaml.SequenceEndEvent):

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 
+from batch_reenroll.campaign.budget import Limit
 from batch_reenroll.campaign.quota import AuthorityLimit
 from batch_reenroll.campaign.windows import Blackout, Window
 from batch_reenroll.manifest.header import EMPTY, build_header
 from batch_reenroll.manifest.schedule import (
-    Limit,
     cron_fault,
     duration_s,
-    parse_limit,
     timezone_fault,
 )
 
@@ -43,15 +41,20 @@ def test_durations(text: str, seconds: int | None) -> None:
     assert duration_s(text) == seconds
 
 
+def budget(limit: object) -> Limit | None:
+    header, faults = build_header({"budget": {"max_failures": limit}})
+    assert not faults
+    return header.budget.max_failures
+
+
 def test_percentages_stay_exact() -> None:
-    limit = parse_limit("0.1%")
-    assert limit == Limit(value=Decimal("0.1"), percent=True)
-    assert Fraction(limit.value) == Fraction(1, 10)
+    limit = budget("0.1%")
+    assert limit == Limit(Fraction(1, 10), percent=True)
     assert str(limit) == "0.1%"
 
 
 def test_a_count_is_no_percentage() -> None:
-    assert parse_limit(25) == Limit(value=Decimal(25))
+    assert budget(25) == Limit(Fraction(25), percent=False)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +142,7 @@ def test_every_block_becomes_a_value() -> None:
     assert header.blackouts == (Blackout(start=day, end=day.replace(minute=30)),)
     assert (header.waves[0].soak_s, header.waves[0].max_failures) == (
         300,
-        Limit(value=Decimal(0)),
+        Limit.parse("0"),
     )
     assert header.waves[0].windows == (
         Window(cron="0 6 * * *", timezone="UTC", duration_s=3_600),
