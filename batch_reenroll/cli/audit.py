@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from batch_reenroll.campaign.budget import FAILURES
-from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.cli.console import Console
 from batch_reenroll.cli.files import ledger_path
-from batch_reenroll.cli.reporting import outcomes
+from batch_reenroll.cli.standing import outcomes
 from batch_reenroll.cli.wholefile import written_whole
 from batch_reenroll.errors import UsageError
 from batch_reenroll.ledger import SqliteLedger
@@ -59,7 +57,9 @@ def audit(
         name = ledger.path.name
     if output_file is not None:
         _write(output_file, lines, name, span)
-        console.info(f"{len(lines)} campaigns: {output_file}")
+        console.info(
+            f"{len(lines)} campaign{'' if len(lines) == 1 else 's'}: {output_file}"
+        )
     elif console.as_json:
         said = {"totals": audit_totals(lines)}
         console.json({**said, "campaigns": [line.as_json() for line in lines]})
@@ -108,8 +108,8 @@ _OF_PURPOSE = (
 def _line(ledger: SqliteLedger, campaign: Campaign) -> AuditLine:
     causes: Counter[str] = Counter()
     number = ledger.number(campaign.campaign_id)
-    for reason, _, n in ledger.causes(number, [*FAILURES, State.SKIPPED_PREFLIGHT]):
-        causes[reason or ""] += n
+    for cause in ledger.failure_causes(number):
+        causes[cause.reason] += cause.rows
     return AuditLine(
         texts={
             **{name: getattr(campaign, name) or "" for name in _COPIED},

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,12 +14,14 @@ from batch_reenroll.campaign.lifecycle import State, reported_outcome
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.cli.console import Console
+from batch_reenroll.cli.standing import is_unfinished
 from batch_reenroll.evidence import Signer, signature_files
 from batch_reenroll.ledger import SqliteLedger
 from batch_reenroll.report import (
     RESULT_COLUMNS,
     SIGNATURE_FILES,
     CampaignFacts,
+    Format,
     ReportInput,
     RowFacts,
     write_folder,
@@ -28,16 +29,6 @@ from batch_reenroll.report import (
 from batch_reenroll.text import parse_time, rfc3339
 
 REQUEST_KINDS = ("submit", "job_history", "scheduled_jobs", "inventory", "other")
-
-DEFAULT_LEDGER = "sqlite:///batch-reenroll.db"
-
-
-def resume_command(campaign_id: str, ledger_url: str) -> str:
-    """Return the shell command that goes on with the campaign."""
-    words = ["batch-reenroll", "resume", campaign_id]
-    if ledger_url != DEFAULT_LEDGER:
-        words += ["--ledger", ledger_url]
-    return shlex.join(words)
 
 
 def write_report(
@@ -47,6 +38,7 @@ def write_report(
     *,
     resume: str,
     console: Console,
+    formats: Sequence[Format] = (),
     signer: Signer | None = None,
 ) -> Path:
     """Write the campaign's report folder; return it.
@@ -58,20 +50,28 @@ def write_report(
         campaign_id: Which.
         reports: The folder goes into this one.
         resume: The shell command that goes on with the campaign.
-        console: For a warning that an earlier signature goes.
+        console: For warnings that an earlier signature, or a form of the results that
+            is not written again, goes.
+        formats: Further forms of the results, each once.
         signer: Signs ``evidence.json``, or None.
 
     Raises:
-        UsageError: The folder cannot be written.
+        UsageError: The folder cannot be written, or one of ``formats`` not be made.
     """
     folder = reports / campaign_id
+    for form in Format:
+        if form not in formats and (folder / form.file_name).exists():
+            console.warn(
+                f"{form.file_name} was of the earlier report and is taken away; "
+                f"batch-reenroll report {campaign_id} --format {form} writes it again"
+            )
     sign = None if signer is None else partial(signature_files, signer=signer)
     if sign is None and (folder / SIGNATURE_FILES[0]).exists():
         console.warn("the report was signed and is written again without --sign")
     with ledger.snapshot():
         campaign = ledger.campaign(campaign_id)
         report = report_input(ledger, campaign, resume=resume)
-        write_folder(folder, report, EXPLANATIONS, sign=sign)
+        write_folder(folder, report, EXPLANATIONS, formats=formats, sign=sign)
     return folder
 
 
@@ -82,23 +82,12 @@ def report_input(
     number = ledger.number(campaign.campaign_id)
     return ReportInput(
         facts=_facts(campaign, resume=resume),
-        rows=lambda: (_row(record) for record in ledger.records(number)),
+        rows=lambda: map(_row, ledger.records(number, _COLUMNS)),
+        rows_with=lambda outcomes: map(
+            _row, ledger.records(number, _COLUMNS, _states(outcomes))
+        ),
         journal=lambda: ledger.journal(number),
     )
-
-
-def outcomes(campaign: Campaign) -> dict[State, int]:
-    """Return rows by reported outcome."""
-    counts: dict[State, int] = {}
-    for state, n in campaign.rows.items():
-        outcome = reported_outcome(state)
-        counts[outcome] = counts.get(outcome, 0) + n
-    return counts
-
-
-def is_unfinished(campaign: Campaign) -> bool:
-    """Return whether rows wait or are in flight."""
-    return any(reported_outcome(state) is not state for state in campaign.rows)
 
 
 def _facts(campaign: Campaign, *, resume: str) -> CampaignFacts:
@@ -143,6 +132,7 @@ def _facts(campaign: Campaign, *, resume: str) -> CampaignFacts:
             "verify timeout": f"{settings.verify_timeout_s:g} s",
             "budget": settings.budget_limit,
         },
+        waves=tuple(wave.name for wave in settings.waves),
         resume_command=resume if is_unfinished(campaign) else "",
     )
 
@@ -155,37 +145,48 @@ _COPIED = tuple(
 )
 
 
+#: What is read of a row's record, in this order; ``before`` and others can be long.
+_COLUMNS = (
+    *("row_no", "row_id", "cells", "request", "state", "reason_code", "verification"),
+    *_COPIED,
+)
+
+
+def _states(outcomes: frozenset[str]) -> list[State]:
+    return [state for state in State if reported_outcome(state) in outcomes]
+
+
 def _row(record: sqlite3.Row) -> RowFacts:
-    state = State(record["state"])
+    row_no, row_id, cells, request, state_name, reason, verification, *copied = record
+    state = State(state_name)
     outcome = reported_outcome(state)
-    reason = record["reason_code"]
     if outcome is not state:
         reason = Reason.STOPPED if state is State.PENDING else Reason.IN_FLIGHT
-    request: dict[str, Any] = json.loads(record["request"])
+    result = dict(zip(_COPIED, copied, strict=True))
+    result["outcome"] = str(outcome)
+    result["reason_code"] = str(reason) if reason else None
+    result["duration_s"] = _duration_s(result)
+    asked: dict[str, Any] = json.loads(request)
     return RowFacts(
-        row_no=record["row_no"],
-        row_id=record["row_id"],
-        cells=tuple(json.loads(record["cells"])),
-        result={
-            "outcome": str(outcome),
-            "reason_code": str(reason) if reason else None,
-            "duration_s": _duration_s(record),
-            **{key: record[key] for key in _COPIED},
-        },
-        certificate_authority=request.get("certificate_authority") or "",
-        certificate_template=request.get("certificate_template") or "",
+        row_no=row_no,
+        row_id=row_id,
+        cells=tuple(json.loads(cells)),
+        result=result,
+        certificate_authority=asked.get("certificate_authority") or "",
+        certificate_template=asked.get("certificate_template") or "",
+        verification=verification or "",
     )
 
 
-def _duration_s(record: sqlite3.Row) -> float | None:
+def _duration_s(result: Mapping[str, Any]) -> float | None:
     """Return how long the job ran: both times are Command's, so no clock differs."""
-    began = parse_time(record["picked_up_at"] or "")
-    ended = parse_time(record["finished_at"] or "")
-    if began is None or ended is None or record["job_id"] is None:
+    began = parse_time(result["picked_up_at"] or "")
+    ended = parse_time(result["finished_at"] or "")
+    if began is None or ended is None or result["job_id"] is None:
         return None
     return round((ended - began).total_seconds(), 3)
 
 
 def rows_of(ledger: SqliteLedger, campaign_id: str) -> Iterator[RowFacts]:
     """Yield the campaign's rows as a report shows them."""
-    return (_row(record) for record in ledger.records(ledger.number(campaign_id)))
+    return map(_row, ledger.records(ledger.number(campaign_id), _COLUMNS))

@@ -18,6 +18,7 @@ from batch_reenroll.report.facts import (
     RowFacts,
 )
 from batch_reenroll.report.folder import SIGNATURE_FILES, write_folder
+from batch_reenroll.report.formats import Format
 from batch_reenroll.report.plan_facts import PlanFacts
 from batch_reenroll.report.plan_page import plan_page
 from batch_reenroll.report.render import FILES, render
@@ -34,6 +35,7 @@ __all__ = [
     "SUCCESS",
     "AuditLine",
     "CampaignFacts",
+    "Format",
     "PlanFacts",
     "ReportInput",
     "RowFacts",

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from batch_reenroll.report.facts import CampaignFacts
 from batch_reenroll.report.sets import FAILURE, REMAINING, SUCCESS, words
+from batch_reenroll.report.surroundings import time_text
+from batch_reenroll.text import parse_time
 
 #: What each exit code says (design.md, section 4).
 EXIT_MEANINGS: Mapping[int, str] = {
@@ -124,9 +126,10 @@ def _sentence(counts: Mapping[str, int]) -> str:
     if bad:
         parts.append(f"{bad:,} failed or need{'s' if bad == 1 else ''} a look")
     parts.extend(
-        f"{counts[outcome]:,} {'left out' if 'excluded' in outcome else words(outcome)}"
+        f"{n:,} {'was' if n == 1 else 'were'} "
+        f"{'left out' if 'excluded' in outcome else words(outcome)}"
         for outcome in REMAINING
-        if counts.get(outcome)
+        if (n := counts.get(outcome, 0))
     )
     text = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
     return text[0].upper() + text[1:] + "."
@@ -155,6 +158,31 @@ def _notes(facts: CampaignFacts, counts: Mapping[str, int]) -> list[str]:
     return notes
 
 
+def approval_words(facts: CampaignFacts) -> str:
+    """Return who approved it, and what that rests on: ``cab (signed …)``."""
+    if facts.approval_key:
+        at = f" on {time_text(facts.approved_at)}" if facts.approved_at else ""
+        return f"{facts.approved_by} (a signed approval of the plan{at})"
+    if facts.approved_by:
+        return f"{facts.approved_by} (as the manifest says; not signed)"
+    return "nobody on record"
+
+
+def deadline_words(facts: CampaignFacts, counts: Mapping[str, int]) -> str:
+    """Return whether the campaign's deadline was kept; "" where it has none."""
+    deadline = parse_time(facts.deadline or "")
+    ended = parse_time(facts.finished_at or "")
+    written = parse_time(facts.written_at)
+    if deadline is None or written is None:
+        return ""
+    n_open = total(counts, (*FAILURE, "not_attempted", "cancelled"))
+    if n_open == 0 and ended is not None:
+        return "kept" if ended <= deadline else "missed: it ended later"
+    if written > deadline:
+        return f"missed: {n_of(n_open, 'row')} did not end well by then"
+    return f"{n_of(n_open, 'row')} still to be done by then"
+
+
 def next_steps(facts: CampaignFacts, counts: Mapping[str, int]) -> list[Step]:
     """Return what to do next, in order, n >= 1."""
     steps: list[Step] = []
@@ -170,7 +198,7 @@ def next_steps(facts: CampaignFacts, counts: Mapping[str, int]) -> list[Step]:
     if bad:
         steps.append(
             Step(
-                text="Mend the causes listed below, then run failure.csv again "
+                text="Mend the causes that are listed, then run failure.csv again "
                 f"({n_of(bad, 'row')}). It is a ready manifest, and a store that was "
                 "rotated after all is recognised and skipped.",
                 command="batch-reenroll run failure.csv",

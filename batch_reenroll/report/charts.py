@@ -15,6 +15,7 @@ _N_POINTS = 160
 _N_TICKS = 5
 _DAY_S = 86_400.0
 _MAX_BINS = 36
+_LEAST_HEIGHT = 1.5
 # Years that no certificate or job has; a fleet with one is drawn without it.
 _EARLIEST_S = -5e9
 _LATEST_S = 2e11
@@ -60,17 +61,23 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expiry:
-    """Certificates by expiry, before the campaign and now, on one scale."""
+    """Certificates by expiry, before the campaign and now, on one scale.
+
+    ``kept`` are the old certificates that are still there, ``new`` stands upon them.
+    """
 
     before: tuple[Bar, ...]
-    now: tuple[Bar, ...]
+    kept: tuple[Bar, ...]
+    new: tuple[Bar, ...]
     n_before: int
-    n_now: int
+    n_kept: int
+    n_new: int
     bin_words: str
     x_labels: tuple[str, ...]
     y_labels: tuple[str, ...]
     earliest_before: str
-    earliest_now: str
+    earliest_kept: str
+    earliest_new: str
 
 
 def stacked(counts: Mapping[str, int]) -> tuple[Segment, ...]:
@@ -144,34 +151,43 @@ def clock_labels(start: float, end: float) -> Iterable[str]:
         yield _moment(at).strftime(form)
 
 
-def expiry(before: Iterable[float], now: Iterable[float]) -> Expiry | None:
+def expiry(
+    before: Iterable[float], new: Iterable[float], kept: Iterable[float]
+) -> Expiry | None:
     """Return the histogram of expiry dates, or None where none is known.
 
     Args:
         before: POSIX seconds when the certificates of before expire.
-        now: The same of the certificates that are there now.
+        new: The same of the new certificates.
+        kept: The same of those of before that are still there.
     """
-    old, new = _sane(before), _sane(now)
-    if not old and not new:
+    found = [_sane(values) for values in (before, new, kept)]
+    if not any(found):
         return None
-    start, width, words = _bins(min((*old, *new)), max((*old, *new)))
-    n_bins = 1 + max(int((value - start) // width) for value in (*old, *new))
-    old_bins, new_bins = (_binned(v, start, width, n_bins) for v in (old, new))
-    top = _nice(max(*old_bins, *new_bins))
+    first = min(min(values) for values in found if values)
+    last = max(max(values) for values in found if values)
+    start, width, words = _bins(first, last)
+    n_bins = 1 + int((last - start) // width)
+    old_bins, new_bins, kept_bins = (_binned(v, start, width, n_bins) for v in found)
+    now_bins = [n + k for n, k in zip(new_bins, kept_bins, strict=True)]
+    top = _nice(max(*old_bins, *now_bins))
     ends = [
         _moment(start + width * n_bins * i / (_N_TICKS - 1)) for i in range(_N_TICKS)
     ]
     form = "%b %Y" if width * n_bins > 120 * _DAY_S else "%b %-d"
     return Expiry(
         before=tuple(_bars(old_bins, top)),
-        now=tuple(_bars(new_bins, top)),
-        n_before=len(old),
-        n_now=len(new),
+        kept=tuple(_bars(kept_bins, top)),
+        new=tuple(_bars(new_bins, top, kept_bins)),
+        n_before=len(found[0]),
+        n_kept=len(found[2]),
+        n_new=len(found[1]),
         bin_words=words,
         x_labels=tuple(end.strftime(form) for end in ends),
         y_labels=(f"{top:,}", "0"),
-        earliest_before=_day(old),
-        earliest_now=_day(new),
+        earliest_before=_day(found[0]),
+        earliest_kept=_day(found[2]),
+        earliest_new=_day(found[1]),
     )
 
 
@@ -194,18 +210,23 @@ def _binned(
     return bins
 
 
-def _bars(bins: Sequence[int], top: int) -> Iterable[Bar]:
+def _bars(bins: Sequence[int], top: int, below: Sequence[int] = ()) -> Iterable[Bar]:
     step = 100 / len(bins)
     for i, n in enumerate(bins):
         if n:
-            # A single certificate among thousands must not vanish.
-            height = max(100 * n / top, 1.5)
+            height = _height(n, top)
+            under = _height(below[i], top) if below else 0.0
             yield Bar(
                 round(i * step + step * 0.08, 3),
-                round(100 - height, 3),
+                round(max(100 - height - under, 0.0), 3),
                 round(step * 0.84, 3),
                 round(height, 3),
             )
+
+
+def _height(n: int, top: int) -> float:
+    # A single certificate among thousands must not vanish.
+    return max(100 * n / top, _LEAST_HEIGHT) if n else 0.0
 
 
 def _nice(n: int) -> int:

@@ -63,6 +63,7 @@ class CampaignFacts:
             input cell of that column means.
         verify: ``none`` or ``inventory``.
         settings: Pace and time settings for display, name to text.
+        waves: Names of the waves in their order; none = all rows at once.
         resume_command: A shell command that goes on, or "" when all rows have ended.
     """
 
@@ -94,6 +95,7 @@ class CampaignFacts:
     defaults: Mapping[str, str] = field(default_factory=dict)
     verify: str = "inventory"
     settings: Mapping[str, str] = field(default_factory=dict)
+    waves: tuple[str, ...] = ()
     resume_command: str = ""
 
 
@@ -111,6 +113,8 @@ class RowFacts:
             ``duration_s`` a float in seconds, the rest text.
         certificate_authority, certificate_template: What was asked for, after
             defaults; "" = Command's own setting.
+        verification: What the ledger keeps of the row's verification as JSON, or "";
+            :func:`~batch_reenroll.report.verification.standing` reads the level.
     """
 
     row_no: int
@@ -119,6 +123,7 @@ class RowFacts:
     result: Mapping[str, str | int | float | None]
     certificate_authority: str = ""
     certificate_template: str = ""
+    verification: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +133,17 @@ class ReportInput:
     ``rows`` and ``journal`` may be called any number of times; each call starts a new
     pass in a fixed order (row number; journal sequence) in bounded memory. Journal
     items are the journal's canonical JSON lines without line feed, byte for byte.
+    ``rows_with`` is the same pass over the rows of some outcomes only, where there is
+    a quicker way than to pass over all.
     """
 
     facts: CampaignFacts
     rows: Callable[[], Iterable[RowFacts]]
     journal: Callable[[], Iterable[str]]
+    rows_with: Callable[[frozenset[str]], Iterable[RowFacts]] | None = None
+
+    def chosen(self, outcomes: frozenset[str]) -> Iterable[RowFacts]:
+        """Return a pass over the rows whose outcome is in ``outcomes``."""
+        if self.rows_with is not None:
+            return self.rows_with(outcomes)
+        return (row for row in self.rows() if row.result.get("outcome") in outcomes)

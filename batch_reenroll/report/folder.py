@@ -1,8 +1,9 @@
 """A report on disk. The one module of this room with effects.
 
 Every file is written beside its place and synced; only when all are there do they take
-their names, ``evidence.json`` last, and its signature after it where it is signed. A
-signature of an earlier ``evidence.json`` is taken away. After a crash each file is the
+their names, ``evidence.json`` last, and its signature after it where it is signed. What
+belongs to an earlier report and is not written again (a signature, ``results.xlsx``) is
+taken away. After a crash each file is the
 old one or the new one, whole, and ``evidence.json`` tells which set is complete.
 """
 
@@ -12,16 +13,18 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from batch_reenroll.errors import UsageError
 from batch_reenroll.report.advice import Explains
 from batch_reenroll.report.facts import ReportInput
+from batch_reenroll.report.formats import FORMAT_FILES, Format, require
 from batch_reenroll.report.render import Code, render
 
 #: Files that stand beside a signed ``evidence.json``.
 SIGNATURE_FILES = ("evidence.json.sig", "evidence.pub.pem", "evidence.cert.pem")
+
 
 #: From the bytes of ``evidence.json`` to some of :data:`SIGNATURE_FILES` by name.
 Sign = Callable[[bytes], Mapping[str, bytes]]
@@ -32,6 +35,7 @@ def write_folder(
     report: ReportInput,
     explanations: Mapping[Code, Explains] | None = None,
     *,
+    formats: Sequence[Format] = (),
     sign: Sign | None = None,
 ) -> None:
     """Write the report's files into ``folder``, which is made where it is missing.
@@ -40,17 +44,20 @@ def write_folder(
         folder: ``reports/<campaign_id>``.
         report: What to write.
         explanations: Meaning and advice by reason code, for the page.
+        formats: Further forms of the results, each once.
         sign: Signs ``evidence.json``; None leaves it without a signature.
 
     Raises:
-        UsageError: The folder cannot be written (code ``report_unwritable``) or
-            another process is writing it (code ``report_busy``). What was there
-            before is whole, and nothing half-written is left behind.
+        UsageError: The folder cannot be written (code ``report_unwritable``), another
+            process is writing it (code ``report_busy``), or one of ``formats`` cannot
+            be made (codes ``extra_missing``, ``too_large``). What was there before is
+            whole, and nothing half-written is left behind.
     """
+    require(formats)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _held(folder) as folder_fd:
-            files = _signed(render(report, explanations), sign)
+            files = _signed(render(report, explanations, formats), sign)
             _write_all(folder, folder_fd, files)
     except OSError as exc:
         why = exc.strerror or type(exc).__name__
@@ -69,8 +76,11 @@ def _write_all(
             part = folder / f".{name}.part"
             staged.append((part, folder / name))
             _write(part, chunks)
-        for name in SIGNATURE_FILES:
-            (folder / name).unlink(missing_ok=True)
+        # An old signature must never stand by new evidence: it goes in any case.
+        kept = {place.name for _, place in staged} - {*SIGNATURE_FILES}
+        for name in (*SIGNATURE_FILES, *FORMAT_FILES):
+            if name not in kept:
+                (folder / name).unlink(missing_ok=True)
         for part, place in staged:
             part.replace(place)
         os.fsync(folder_fd)

@@ -64,27 +64,52 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the rows of one cause are.
+
+    Attributes:
+        n: Orchestrators, >= 1; those that are not known count as one.
+        most: The one with most of the rows; "" = not known.
+        n_most: How many of the rows it has, >= 1.
+    """
+
+    n: int
+    most: str
+    n_most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
     """Every grouping of a report.
 
     Attributes:
-        by: Groups by orchestrator, ca, template, store_type and wave. Waves in the
-            order of the rows; the others with most failures first, then most rows.
+        by: Groups by orchestrator, ca, template, store_type and wave. Waves in their
+            own order; the others with most failures first, then most rows.
         causes: Rows that did not simply end well, most rows first.
+        places: On which orchestrators the rows of each cause are.
         duration_s: Of all rows.
     """
 
     by: Mapping[str, tuple[Group, ...]]
     causes: tuple[tuple[Cause, Group], ...]
+    places: Mapping[Cause, Places]
     duration_s: Durations
 
 
-def grouped(survey: Survey) -> Groups:
-    """Return every grouping of ``survey``."""
+def grouped(survey: Survey, waves: Sequence[str] = ()) -> Groups:
+    """Return every grouping of ``survey``.
+
+    Args:
+        survey: Of the rows.
+        waves: Their names in order; others come after them, in the order of the rows.
+    """
     frame = _frame(survey)
     by = {name: _groups(frame, name) for name in survey.columns}
     for name, groups in by.items():
-        if name != "wave":
+        if name == "wave":
+            at = {wave: n for n, wave in enumerate(waves)}
+            groups.sort(key=lambda group: at.get(group.name, len(at)))
+        else:
             groups.sort(key=lambda group: (-group.failures, -group.rows, group.name))
     causes = [
         (survey.causes[int(group.name)], group) for group in _groups(frame, "cause")
@@ -95,6 +120,7 @@ def grouped(survey: Survey) -> Groups:
     return Groups(
         by={name: tuple(groups) for name, groups in by.items()},
         causes=tuple(causes),
+        places=_places(frame, survey.causes),
         duration_s=_durations(frame["duration_s"]),
     )
 
@@ -141,6 +167,17 @@ def _groups(frame: pd.DataFrame, key: str) -> list[Group]:
         )
         for name, outcomes in counts.items()
     ]
+
+
+def _places(frame: pd.DataFrame, causes: Sequence[Cause]) -> dict[Cause, Places]:
+    sizes = frame.groupby(["cause", "orchestrator"], observed=True).size()
+    places: dict[Cause, Places] = {}
+    for code, name, n in sizes.reset_index(name="n").itertuples(index=False):
+        cause = causes[int(code)]
+        known = places.get(cause, Places(n=0, most="", n_most=0))
+        most = (name, n) if n > known.n_most else (known.most, known.n_most)
+        places[cause] = Places(n=known.n + 1, most=str(most[0]), n_most=int(most[1]))
+    return places
 
 
 def _durations(series: pd.Series[float]) -> Durations:

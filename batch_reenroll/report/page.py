@@ -7,13 +7,17 @@ else could run even if a text got through.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from batch_reenroll.report.advice import (
     EXIT_MEANINGS,
     Explains,
+    approval_words,
+    deadline_words,
     next_steps,
     total,
     verdict,
@@ -21,6 +25,7 @@ from batch_reenroll.report.advice import (
 from batch_reenroll.report.charts import expiry, progress, stacked
 from batch_reenroll.report.facts import CampaignFacts
 from batch_reenroll.report.groups import Group, Groups
+from batch_reenroll.report.proof import proof
 from batch_reenroll.report.sets import (
     BY_SIDE,
     FAILURE,
@@ -38,6 +43,7 @@ from batch_reenroll.report.surroundings import (
     trusted,
 )
 from batch_reenroll.report.survey import Survey
+from batch_reenroll.text import visible
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -45,7 +51,8 @@ if TYPE_CHECKING:
 #: Rows of the table that is there without script.
 N_PLAIN_ROWS = 200
 _N_GROUPS = 12
-_N_CAUSES = 15
+_N_REASONS = 15
+_N_CAUSES_PER_REASON = 6
 _LINES_PER_CHUNK = 200
 
 _GROUP_TITLES = {
@@ -53,7 +60,7 @@ _GROUP_TITLES = {
     "ca": ("Certificate authority", "(Command's own setting)"),
     "template": ("Template", "(Command's own setting)"),
     "store_type": ("Store type", "(not known)"),
-    "wave": ("Wave", "(no waves)"),
+    "wave": ("Wave", "(none)"),
 }
 _LINE_NAMES = {
     "submitted_at": "submitted",
@@ -71,6 +78,7 @@ class PageInput:
         counts: Rows of each outcome.
         survey: What one pass over the rows found.
         groups: Of the same rows.
+        verification: The group of that name in ``summary.json``.
         digests: SHA-256 by name of the files that are already made.
         explanations: By reason code, as far as known.
     """
@@ -79,6 +87,7 @@ class PageInput:
     counts: Mapping[str, int]
     survey: Survey
     groups: Groups
+    verification: Mapping[str, Any]
     digests: Mapping[str, str]
     explanations: Mapping[str, Explains]
 
@@ -113,15 +122,22 @@ def _context(given: PageInput) -> dict[str, Any]:
         "side_of": SIDE_OF,
         "meanings": MEANINGS,
         "by_side": BY_SIDE,
-        "causes": _causes(given, FAILURE),
-        "left": _causes(given, REMAINING),
-        "n_causes": _N_CAUSES,
+        "proof": proof(given.verification),
+        "approval": approval_words(facts),
+        "folder": shlex.quote(visible(facts.campaign_id)),
+        "deadline": deadline_words(facts, counts),
+        "failed": _reasons(given, FAILURE),
+        "left": _reasons(given, REMAINING),
+        "unproven": _reasons(given, ("succeeded",)),
+        "n_reasons": _N_REASONS,
         "progress": progress(
             {_LINE_NAMES[name]: values for name, values in survey.moments.items()}
         ),
-        "expiry": expiry(survey.expiry_before, survey.expiry_now),
+        "expiry": expiry(survey.expiry_before, survey.expiry_new, survey.expiry_kept),
         "group_tables": [
-            _group_table(name, groups) for name, groups in given.groups.by.items()
+            _group_table(name, groups)
+            for name, groups in given.groups.by.items()
+            if name != "wave" or any(group.name for group in groups)
         ],
         "durations": given.groups.duration_s,
         "slowest": survey.slowest(),
@@ -132,23 +148,42 @@ def _context(given: PageInput) -> dict[str, Any]:
     }
 
 
-def _causes(given: PageInput, side: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the causes with rows in ``side``, most such rows first."""
+def _reasons(given: PageInput, side: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the reasons of rows in ``side``, each with its causes, most rows first."""
+    at = {cause: n for n, cause in enumerate(given.survey.causes)}
+    by_code: dict[str, list[dict[str, Any]]] = {}
+    for cause, group in given.groups.causes:
+        if n := group.n(side):
+            entry = {
+                "cause": cause,
+                "at": at[cause],
+                "n": n,
+                "outcomes": [name for name in side if group.outcomes.get(name)],
+                "places": given.groups.places[cause],
+            }
+            by_code.setdefault(cause.reason_code, []).append(entry)
     found = [
-        {
-            "cause": cause,
-            "n": group.n(side),
-            "outcomes": [
-                (outcome, group.outcomes[outcome])
-                for outcome in side
-                if group.outcomes.get(outcome)
-            ],
-            "explanation": given.explanations.get(cause.reason_code),
-        }
-        for cause, group in given.groups.causes
-        if group.n(side)
+        _reason(code, entries, given.explanations.get(code))
+        for code, entries in by_code.items()
     ]
-    return sorted(found, key=lambda entry: -int(str(entry["n"])))
+    return sorted(found, key=lambda reason: -int(reason["n"]))
+
+
+def _reason(
+    code: str, entries: list[dict[str, Any]], explanation: Explains | None
+) -> dict[str, Any]:
+    entries.sort(key=lambda entry: -int(entry["n"]))
+    shown = entries[:_N_CAUSES_PER_REASON]
+    return {
+        "code": code,
+        "n": sum(entry["n"] for entry in entries),
+        "outcomes": list(dict.fromkeys(chain(*(e["outcomes"] for e in entries)))),
+        "meaning": explanation.meaning if explanation else "",
+        "advice": explanation.advice if explanation else "",
+        "causes": shown,
+        "n_more": len(entries) - len(shown),
+        "n_more_rows": sum(entry["n"] for entry in entries[len(shown) :]),
+    }
 
 
 def _group_table(name: str, groups: Sequence[Group]) -> dict[str, Any]:

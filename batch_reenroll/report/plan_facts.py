@@ -151,6 +151,7 @@ class ForecastFacts:
         bound_by: Why: ``orchestrator``, ``rate`` or ``authority``.
         orchestrators: The last to end first.
         advice: Best first, n >= 0.
+        assumptions: What it takes for granted, a sentence or two each, n >= 0.
     """
 
     start: datetime
@@ -163,6 +164,7 @@ class ForecastFacts:
     bound_by: str
     orchestrators: tuple[OrchestratorFacts, ...]
     advice: tuple[AdviceFacts, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +176,8 @@ class PlanFacts:
         counts: Rows by what becomes of them: ``pending``, or how they are skipped.
         skipped: Why rows are skipped, most rows first.
         cautions: What to look at about rows that may go, most rows first.
+        unread: What could not be looked at, and why, and which rights the account
+            lacks; a sentence each, n >= 0.
         waves: In their order; none = all rows at once.
         n_kinds: Kinds of rows that waves sample from.
         schedule: When rows may be sent.
@@ -218,3 +222,4 @@ class PlanFacts:
     tool_version: str
     limits: Mapping[str, str] = field(default_factory=dict)
     requests: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()

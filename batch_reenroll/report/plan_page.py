@@ -18,7 +18,6 @@ from batch_reenroll.report.plan_facts import (
     StretchFacts,
 )
 from batch_reenroll.report.plan_words import (
-    ASSUMPTIONS,
     FATES,
     bound_text,
     deadline_text,
@@ -128,7 +127,7 @@ def _forecast(forecast: ForecastFacts) -> dict[str, Any]:
         "deadline_text": deadline_text(forecast),
         "bound_text": bound_text(forecast),
         "history_text": history_text(forecast),
-        "assumptions": ASSUMPTIONS,
+        "assumptions": forecast.assumptions,
         "first": order[:N_ORCHESTRATORS],
         "others": order[N_ORCHESTRATORS:MAX_ORCHESTRATORS],
         "n_more": max(0, len(order) - MAX_ORCHESTRATORS),

@@ -30,19 +30,6 @@ FATES: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-#: What ``campaign.feasibility`` assumes, in short.
-ASSUMPTIONS = (
-    "An orchestrator runs its jobs one after another and asks for work at a steady "
-    "interval.",
-    "Jobs take as long as Command's job history says; an orchestrator without a "
-    "history of its own is taken to be like the others, and where Command has none at "
-    "all, a job is taken to last about 15 seconds, give or take a factor of five.",
-    "A job that fails takes as long as one that succeeds.",
-    "A row that is in flight when a window closes is counted as not begun, so that the "
-    "prediction is rather too late than too early.",
-    "Nobody else's jobs run on the orchestrators, and Command is there all the time.",
-)
-
 _BOUNDS: Mapping[str, str] = {
     "orchestrator": "the longest queue of one orchestrator",
     "rate": "the pace",

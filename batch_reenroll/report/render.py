@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from batch_reenroll.report.advice import Explains
 from batch_reenroll.report.facts import CampaignFacts, ReportInput
+from batch_reenroll.report.formats import Format, formatted
 from batch_reenroll.report.groups import grouped
 from batch_reenroll.report.junit import junit
 from batch_reenroll.report.markdown import markdown
@@ -20,6 +21,7 @@ from batch_reenroll.report.sets import FAILURE, REMAINING, SUCCESS
 from batch_reenroll.report.sheets import manifest, results
 from batch_reenroll.report.summary import summary, summary_bytes
 from batch_reenroll.report.survey import survey
+from batch_reenroll.report.verification import Verifications
 from batch_reenroll.text import sha256_hex, visible, well_formed
 
 #: The files of a report, in the order they are made.
@@ -28,6 +30,7 @@ FILES = (
     "success.csv",
     "failure.csv",
     "remaining.csv",
+    "verification.csv",
     "events.jsonl",
     "summary.json",
     "junit.xml",
@@ -42,24 +45,29 @@ Code = TypeVar("Code", bound=str)
 
 
 def render(
-    report: ReportInput, explanations: Mapping[Code, Explains] | None = None
+    report: ReportInput,
+    explanations: Mapping[Code, Explains] | None = None,
+    formats: Sequence[Format] = (),
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Yield each file's name and its bytes in chunks, ``evidence.json`` last.
 
     Take every file's chunks to the end before asking for the next file: the evidence
-    digests them as they pass. Memory stays bounded; rows are passed over six times.
+    digests them as they pass. Memory stays bounded; rows are passed over seven times,
+    and once more for each of ``formats``.
 
     Args:
         report: What to write.
         explanations: Meaning and advice by reason code, for the page.
+        formats: Further forms of the results, each once.
 
     Raises:
+        UsageError: One of ``formats`` cannot hold so many rows.
         ValueError: A row has an outcome that is none of the twelve.
         RuntimeError: A file was asked for before the chunks of the last were taken.
     """
     meters: dict[str, _Meter] = {}
     known = {str(code): found for code, found in (explanations or {}).items()}
-    for name, chunks in _files(report, known, meters):
+    for name, chunks in _files(report, known, formats, meters):
         if any(not meter.ended for meter in meters.values()):
             message = f"{name} was asked for before the file before it was read"
             raise RuntimeError(message)
@@ -70,18 +78,30 @@ def render(
 def _files(
     report: ReportInput,
     explanations: Mapping[str, Explains],
+    formats: Sequence[Format],
     meters: Mapping[str, _Meter],
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     facts = report.facts
     found = survey(report.rows(), facts.input_columns)
-    counts, groups = found.counts(), grouped(found)
-    yield "results.csv", results(facts, report.rows(), None)
-    yield "success.csv", results(facts, report.rows(), frozenset(SUCCESS))
-    yield "failure.csv", manifest(facts, report.rows(), frozenset(FAILURE))
-    yield "remaining.csv", manifest(facts, report.rows(), frozenset(REMAINING))
+    counts, groups = found.counts(), grouped(found, facts.waves)
+    more = [
+        (form.file_name, formatted(form, facts, report.rows(), found.n_rows))
+        for form in formats
+    ]
+    yield "results.csv", results(facts, report.rows())
+    yield "success.csv", results(facts, report.chosen(frozenset(SUCCESS)))
+    yield "failure.csv", manifest(facts, report.chosen(frozenset(FAILURE)))
+    yield "remaining.csv", manifest(facts, report.chosen(frozenset(REMAINING)))
+    verifications = Verifications(report.rows())
+    yield "verification.csv", verifications
+    yield from more
     journal = _Journal(report.journal())
     yield "events.jsonl", journal
-    yield "summary.json", (summary_bytes(summary(facts, counts, groups)),)
+    numbers: dict[str, Any] = {
+        **summary(facts, counts, groups),
+        "verification": verifications.summary(),
+    }
+    yield "summary.json", (summary_bytes(numbers),)
     yield "junit.xml", junit(facts, counts, report.rows())
     yield "report.md", markdown(facts, counts, groups)
     yield (
@@ -92,6 +112,7 @@ def _files(
                 counts=counts,
                 survey=found,
                 groups=groups,
+                verification=numbers["verification"],
                 digests={name: meter.sha256 for name, meter in meters.items()},
                 explanations=explanations,
             )

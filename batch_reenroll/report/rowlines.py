@@ -31,6 +31,7 @@ FIELDS = (
     "finished_at",
     "not_after_before",
     "not_after_after",
+    "cause",
 )
 INTERNED = frozenset(
     (
@@ -76,12 +77,18 @@ class RowLines:
         for outcome in BY_SIDE:
             self._intern(outcome)
 
-    def add(self, row: RowFacts, outcome: str) -> None:
-        """Keep one row, or only count it where its side is full."""
+    def add(self, row: RowFacts, outcome: str, cause: int = -1) -> None:
+        """Keep one row, or only count it where its side is full.
+
+        Args:
+            row: To keep.
+            outcome: Its outcome.
+            cause: Index of its cause, or -1.
+        """
         self.n_seen += 1
         lines = self._lines[SIDE_OF[outcome]]
         if len(lines) < self.limit:
-            lines.append(self._line(row))
+            lines.append(self._line(row, cause))
 
     def kept(self) -> Iterator[str]:
         """Yield the lines to show, at most ``limit``, ready to stand inside HTML."""
@@ -112,8 +119,8 @@ class RowLines:
         """Return the interned texts as a JSON array, ready to stand inside HTML."""
         return _json(list(self._texts))
 
-    def _line(self, row: RowFacts) -> str:
-        return _json([self._value(row, name) for name in FIELDS])
+    def _line(self, row: RowFacts, cause: int) -> str:
+        return _json([*(self._value(row, name) for name in FIELDS[:-1]), cause])
 
     def _value(self, row: RowFacts, name: str) -> str | int | float | None:
         if name == "duration_s":

@@ -22,28 +22,24 @@ WHY_COLUMNS = ("x-outcome", "x-reason_code", "x-message")
 
 _LINES_PER_CHUNK = 500
 
+#: Reasons of rows that were rotated, but to a certificate that is wrong.
+ROTATED_WRONGLY = frozenset({"san_lost", "authority_differs"})
 
-def results(
-    facts: CampaignFacts, rows: Iterable[RowFacts], outcomes: frozenset[str] | None
-) -> Iterator[bytes]:
-    """Yield ``results.csv``, or the part of it whose outcome is in ``outcomes``."""
+
+def results(facts: CampaignFacts, rows: Iterable[RowFacts]) -> Iterator[bytes]:
+    """Yield ``results.csv``, or ``success.csv``, which is a part of it."""
     header = (*(defuse(name) for name in facts.input_columns), *RESULT_COLUMNS)
-    return csv_of(header, (_result_line(row) for row in chosen(rows, outcomes)))
+    return csv_of(header, map(_result_line, rows))
 
 
-def manifest(
-    facts: CampaignFacts, rows: Iterable[RowFacts], outcomes: frozenset[str]
-) -> Iterator[bytes]:
-    """Yield a manifest of the rows whose outcome is in ``outcomes``."""
+def manifest(facts: CampaignFacts, rows: Iterable[RowFacts]) -> Iterator[bytes]:
+    """Yield a manifest of ``rows``."""
     columns = manifest_columns(facts)
     # Read once: facts.defaults may name a column in another case than the user's.
     defaults = {column_key(name): cell for name, cell in facts.defaults.items()}
     return csv_of(
         tuple(defuse(name) for name in columns),
-        (
-            _manifest_line(row, facts.input_columns, columns, defaults)
-            for row in chosen(rows, outcomes)
-        ),
+        (_manifest_line(row, facts.input_columns, columns, defaults) for row in rows),
     )
 
 
@@ -63,28 +59,20 @@ def column_key(name: str) -> str:
     return name.casefold()
 
 
-def chosen(
-    rows: Iterable[RowFacts], outcomes: frozenset[str] | None
-) -> Iterator[RowFacts]:
-    """Yield the rows whose outcome is in ``outcomes``; all of them for None."""
-    for row in rows:
-        if outcomes is None or row.result.get("outcome") in outcomes:
-            yield row
+def shown_cell(text: str) -> str:
+    """Return somebody else's text on one line, cut visibly to :data:`MAX_CELL`."""
+    return visible(text, MAX_CELL)
 
 
 def safe_cell(text: str) -> str:
-    """Return somebody else's text on one line, cut visibly, and no formula."""
-    shown = visible(text, MAX_CELL)
-    # Escapes take more room than what they stand for.
-    if len(shown) > MAX_CELL:
-        note = f"… (+{len(text)} characters before escaping)"
-        shown = shown[: MAX_CELL - len(note)] + note
-    return defuse(shown)
+    """Return :func:`shown_cell` of ``text`` so that no spreadsheet runs it."""
+    return defuse(shown_cell(text))
 
 
 def _result_line(row: RowFacts) -> list[str]:
     line = [defuse(cell) for cell in row.cells]
-    line.extend(safe_cell(cell_text(row, column)) for column in RESULT_COLUMNS)
+    texts = [cell_text(row, column) for column in RESULT_COLUMNS]
+    line += [text and safe_cell(text) for text in texts]
     return line
 
 
@@ -101,7 +89,10 @@ def _manifest_line(
     for key, default in defaults.items():
         if not cells.get(key, "").strip():
             cells[key] = default
-    thumbprint = cell_text(row, "thumbprint_before")
+    # A certificate that was found wrong is the one to replace now: by the one before
+    # it, the store would count as rotated already.
+    is_wrong = cell_text(row, "reason_code") in ROTATED_WRONGLY
+    thumbprint = cell_text(row, f"thumbprint_{'after' if is_wrong else 'before'}")
     if thumbprint:
         cells["currentthumbprint"] = visible(thumbprint)
     if not cells.get("rowid", "").strip():

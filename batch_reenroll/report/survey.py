@@ -96,8 +96,8 @@ class Survey:
             the row ended well and says nothing more.
         moments: POSIX seconds of ``submitted_at``, ``finished_at``, ``verified_at``.
         expiry_before: POSIX seconds of ``not_after_before`` where known.
-        expiry_now: The same of what is in the store now, as far as known: the new
-            certificate, else the old one.
+        expiry_new: The same of ``not_after_after``: certificates that were seen.
+        expiry_kept: The same of the old certificate, of rows without a new one.
         lines: Rows for the page's table.
     """
 
@@ -118,7 +118,8 @@ class Survey:
         }
     )
     expiry_before: array[float] = field(default_factory=lambda: array("d"))
-    expiry_now: array[float] = field(default_factory=lambda: array("d"))
+    expiry_new: array[float] = field(default_factory=lambda: array("d"))
+    expiry_kept: array[float] = field(default_factory=lambda: array("d"))
     lines: RowLines
     _cause_of: dict[tuple[str, str], int] = field(default_factory=dict)
     _slowest: list[tuple[float, int, Slow]] = field(default_factory=list)
@@ -148,7 +149,7 @@ class Survey:
         self._add_times(row)
         self._add_cause(row, outcome)
         self._add_duration(row, outcome)
-        self.lines.add(row, outcome)
+        self.lines.add(row, outcome, self.cause_codes[-1])
 
     def _add_names(self, row: RowFacts) -> None:
         columns = self.columns
@@ -167,9 +168,10 @@ class Survey:
         after = posix_s(row, "not_after_after")
         if before is not None:
             self.expiry_before.append(before)
-        now = after if after is not None else before
-        if now is not None:
-            self.expiry_now.append(now)
+            if after is None:
+                self.expiry_kept.append(before)
+        if after is not None:
+            self.expiry_new.append(after)
 
     def _add_cause(self, row: RowFacts, outcome: str) -> None:
         reason = visible(cell_text(row, "reason_code"), 80)

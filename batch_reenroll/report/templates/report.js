@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const PAGE = 50;
+  const PAGE = 50, ON_PAPER = 500;
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const byId = (id) => document.getElementById(id);
   const texts = read("row-texts");
@@ -8,13 +8,13 @@
   // Positions in a line, and which of them are indices into texts.
   const ROW = 0, OUTCOME = 1, REASON = 2, MESSAGE = 3, ORCHESTRATOR = 4, MACHINE = 5,
     PATH = 6, ALIAS = 7, SUBJECT = 8, TYPE = 9, WAVE = 10, TOOK = 12, FINISHED = 13,
-    BEFORE = 14, AFTER = 15;
+    BEFORE = 14, AFTER = 15, CAUSE = 16;
   const INTERNED = [OUTCOME, REASON, MESSAGE, ORCHESTRATOR, MACHINE, TYPE, WAVE];
   const SUCCESS = ["verified", "succeeded", "skipped_already_rotated"];
   const LEFT = ["not_attempted", "cancelled", "skipped_excluded"];
 
   const body = byId("row-table").tBodies[0];
-  const find = byId("find"), outcome = byId("outcome"), order = byId("order");
+  const find = byId("find"), cause = byId("cause"), outcome = byId("outcome"), order = byId("order");
   const back = byId("back"), on = byId("on"), shown = byId("shown");
   let chosen = lines, first = 0;
 
@@ -51,7 +51,8 @@
     const head = element("th", "", line[ROW]);
     head.scope = "row";
     const store = element("span", "", texts[line[MACHINE]] + " ", element("span", "muted", line[PATH]));
-    if (line[ALIAS]) store.append(element("br"), element("span", "muted", "alias"), " " + line[ALIAS]);
+    if (line[ALIAS] && (line[PATH] || texts[line[MACHINE]])) store.append(element("br"));
+    if (line[ALIAS]) store.append(element("span", "muted", "alias"), " " + line[ALIAS]);
     const expires = element("span", "", line[BEFORE].slice(0, 10) || "–");
     if (line[AFTER]) expires.append(" ", element("span", "muted", "→"), " " + line[AFTER].slice(0, 10));
     const why = element("span");
@@ -69,7 +70,7 @@
   const haystacks = new Array(lines.length);
   function haystack(i) {
     if (haystacks[i] === undefined) {
-      haystacks[i] = lines[i].map((value, at) => INTERNED.includes(at) ? texts[value] : value)
+      haystacks[i] = lines[i].slice(0, CAUSE).map((value, at) => INTERNED.includes(at) ? texts[value] : value)
         .join("\n").toLowerCase();
     }
     return haystacks[i];
@@ -78,7 +79,9 @@
   function choose() {
     const wanted = find.value.toLowerCase().split(/\s+/).filter(Boolean);
     const only = outcome.value && texts.indexOf(outcome.value);
+    const why = cause.value && Number(cause.value);
     chosen = lines.filter((line, i) => (only === "" || line[OUTCOME] === only)
+      && (why === "" || line[CAUSE] === why)
       && wanted.every((word) => haystack(i).includes(word)));
     if (order.value === "slow") chosen.sort((a, b) => (b[TOOK] ?? -1) - (a[TOOK] ?? -1));
     if (order.value === "late") chosen.sort((a, b) => a[FINISHED] < b[FINISHED] ? 1 : a[FINISHED] > b[FINISHED] ? -1 : 0);
@@ -86,9 +89,9 @@
     show();
   }
 
-  function show() {
-    body.replaceChildren(...chosen.slice(first, first + PAGE).map(tableRow));
-    const last = Math.min(first + PAGE, chosen.length);
+  function show(n = PAGE) {
+    body.replaceChildren(...chosen.slice(first, first + n).map(tableRow));
+    const last = Math.min(first + n, chosen.length);
     shown.textContent = chosen.length === 0 ? "No row fits."
       : "Rows " + count(first + 1) + " to " + count(last) + " of " + count(chosen.length)
         + (chosen.length < lines.length ? " that fit, " + count(lines.length) + " in all" : "");
@@ -105,18 +108,21 @@
   let pending = 0;
   find.addEventListener("input", () => { clearTimeout(pending); pending = setTimeout(choose, 120); });
   find.form.addEventListener("submit", (event) => event.preventDefault());
+  cause.addEventListener("change", choose);
   outcome.addEventListener("change", choose);
   order.addEventListener("change", choose);
   back.addEventListener("click", () => turn(-PAGE));
   on.addEventListener("click", () => turn(PAGE));
-  for (const button of document.querySelectorAll("[data-find]")) {
+  for (const button of document.querySelectorAll("[data-cause]")) {
     button.addEventListener("click", () => {
-      find.value = button.dataset.find;
-      outcome.value = "";
+      cause.value = button.dataset.cause;
+      find.value = outcome.value = "";
       choose();
       byId("rows").scrollIntoView();
     });
   }
+  addEventListener("beforeprint", () => show(ON_PAPER));
+  addEventListener("afterprint", () => show());
   document.documentElement.classList.add("scripted");
   show();
 })();

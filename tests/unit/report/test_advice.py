@@ -8,7 +8,7 @@ import pytest
 from unit.report.synthetic import campaign_facts
 
 from batch_reenroll.report import OUTCOMES
-from batch_reenroll.report.advice import Verdict, next_steps, verdict
+from batch_reenroll.report.advice import Verdict, deadline_words, next_steps, verdict
 
 
 def counts_of(**counts: int) -> dict[str, int]:
@@ -53,7 +53,7 @@ def test_the_kind_of_verdict(
         (
             {"verified": 7, "failed": 2, "not_attempted": 1},
             "7 of 10 rows ended well (7 verified), 2 failed or need a look "
-            "and 1 not attempted.",
+            "and 1 was not attempted.",
         ),
         ({"failed": 1}, "0 of 1 row ended well and 1 failed or needs a look."),
     ],
@@ -97,3 +97,26 @@ def test_unknown_rows_are_to_be_looked_at_before_they_run_again() -> None:
 def test_nothing_left_is_said() -> None:
     (step,) = next_steps(campaign_facts(), counts_of(verified=5))
     assert step.text.startswith("Nothing is left to do")
+
+
+@pytest.mark.parametrize(
+    ("counts", "facts", "said"),
+    [
+        ({"verified": 9}, {}, "kept"),
+        ({"verified": 9, "skipped_excluded": 1}, {}, "kept"),
+        ({"verified": 9}, {"finished_at": "2026-12-02T00:00:00Z"}, "missed: it ended"),
+        ({"verified": 9, "failed": 1}, {}, "1 row still to be done by then"),
+        (
+            {"verified": 9, "failed": 1, "cancelled": 1},
+            {"written_at": "2026-12-02T00:00:00Z"},
+            "missed: 2 rows did not end well by then",
+        ),
+        ({"verified": 9}, {"deadline": None}, ""),
+    ],
+)
+def test_whether_the_deadline_was_kept(
+    counts: dict[str, int], facts: dict[str, Any], said: str
+) -> None:
+    words = deadline_words(campaign_facts(**facts), counts_of(**counts))
+    assert words.startswith(said)
+    assert bool(words) is bool(said)

@@ -38,14 +38,14 @@ def test_progress_of_one_moment_is_drawn() -> None:
 
 def test_nothing_to_draw_is_no_picture() -> None:
     assert progress({"submitted": []}) is None
-    assert expiry([], []) is None
+    assert expiry([], [], []) is None
 
 
 def test_expiry_puts_before_and_now_on_one_scale() -> None:
-    picture = expiry([DAY_S * 1.5] * 4, [DAY_S * 3.5] * 2)
+    picture = expiry([DAY_S * 1.5] * 4, [DAY_S * 3.5] * 2, [])
     assert picture is not None
     (before,) = picture.before
-    (now,) = picture.now
+    (now,) = picture.new
     assert picture.bin_words == "day"
     assert picture.y_labels == ("4", "0")
     assert (before.height, now.height) == (100.0, 50.0)
@@ -53,17 +53,26 @@ def test_expiry_puts_before_and_now_on_one_scale() -> None:
     assert picture.earliest_before == "1970-01-02"
 
 
+def test_new_certificates_stand_upon_the_old_ones_that_are_still_there() -> None:
+    picture = expiry([], [DAY_S * 1.5], [DAY_S * 1.6])
+    assert picture is not None
+    (kept,), (new,) = picture.kept, picture.new
+    assert (kept.y, kept.height) == (50.0, 50.0)
+    assert (new.y, new.height) == (0.0, 50.0)
+    assert (picture.n_kept, picture.earliest_kept) == (1, "1970-01-02")
+
+
 @pytest.mark.parametrize("days", [1, 40, 200, 900, 4_000, 40_000, 700_000])
 def test_any_span_of_dates_is_drawn_in_a_few_dozen_bars(days: int) -> None:
-    picture = expiry([0.0], [days * DAY_S])
+    picture = expiry([0.0], [days * DAY_S], [])
     assert picture is not None
-    (bar,) = picture.now
+    (bar,) = picture.new
     assert 99 < bar.x + bar.width / 0.92 <= 100.5
     assert bar.width > 1.5
 
 
 def test_dates_no_certificate_has_are_left_out() -> None:
-    picture = expiry([-1e12, 1e13, DAY_S], [])
+    picture = expiry([-1e12, 1e13, DAY_S], [], [])
     assert picture is not None
     assert picture.n_before == 1
 
@@ -91,7 +100,7 @@ def test_the_time_axis_is_as_fine_as_the_campaign_is_short(
 
 
 def test_a_moment_a_hair_before_a_bar_is_drawn_in_it() -> None:
-    assert expiry([], [-5e-324]) is not None
+    assert expiry([], [-5e-324], []) is not None
 
 
 @given(

@@ -31,6 +31,18 @@ def test_it_says_what_a_ticket_needs() -> None:
         assert said in text
 
 
+def test_three_thousand_causes_make_it_no_longer_than_a_ticket_takes() -> None:
+    rows = [
+        row(n, "failed", reason_code=f"r{n}", message="word " * 50)
+        for n in range(1, 3_001)
+    ]
+    long = dict.fromkeys(("reason", "ticket", "operator", "stop_reason"), "y" * 9_000)
+    text = text_of(report_of(rows, **long, resume_command="z" * 9_000))
+    assert text.count("\n") < 60
+    # Fields of ticket systems begin to cut at 4,000 characters.
+    assert len(text) < 4_000
+
+
 def test_it_stays_below_sixty_lines_whatever_happened() -> None:
     rows = one_of_each() + [
         row(n, "failed", reason_code="r\n" * n, message="\n" * n) for n in range(13, 90)

@@ -12,7 +12,7 @@ import pytest
 from unit.report.reading import Outline, files_of
 from unit.report.synthetic import fleet, one_of_each, report_of, row
 
-from batch_reenroll.report import ReportInput, render
+from batch_reenroll.report import ReportInput, RowFacts, render
 from batch_reenroll.report.rowlines import FIELDS, INTERNED, MAX_LINES, RowLines
 from batch_reenroll.report.surroundings import duration_text, time_text
 
@@ -71,6 +71,86 @@ def test_a_known_reason_is_explained_with_what_to_do() -> None:
     words = Outline(files["report.html"]).words
     assert "The job failed." in words
     assert "Mend it." in words
+
+
+def causes_of(rows: list[RowFacts], **facts: object) -> str:
+    """Return the words from the failures' heading to the pictures'."""
+    words = outline_of(report_of(rows, **facts)).words
+    return words.partition("What failed, and why Rows")[2].partition("Where it")[0]
+
+
+def test_a_reason_stands_once_with_its_messages_and_where_they_came_from() -> None:
+    def failed(n: int, message: str, orchestrator: str) -> RowFacts:
+        return row(
+            n,
+            "failed",
+            reason_code="job_failed",
+            message=message,
+            orchestrator=orchestrator,
+        )
+
+    words = causes_of(
+        [
+            *(failed(n, "disk full", "o1") for n in (1, 2)),
+            *(failed(n, "no route", "o1") for n in (3, 4, 5)),
+            failed(6, "no route", "o2"),
+        ]
+    )
+    assert words.count("job_failed") == 1
+    assert "4 no route on 2 orchestrators, most (3) on o1" in words
+    assert "2 disk full all on o1" in words
+    assert words.index("no route") < words.index("disk full")
+
+
+def test_messages_beyond_the_first_of_a_reason_are_counted() -> None:
+    letters = "abcdefghi"
+    rows = [
+        row(n, "failed", reason_code="job_failed", message=letter * 4)
+        for n, letter in enumerate(letters, start=1)
+    ]
+    assert "3 more messages for 3 rows: summary.json, by_reason" in causes_of(rows)
+
+
+def test_what_succeeded_without_proof_says_why() -> None:
+    rows = [row(1, "succeeded", reason_code="inventory_unchanged", message="old one")]
+    words = outline_of(report_of(rows)).words
+    assert "What ended well, but is not proven, and why" in words
+    assert "old one" in words
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, "approved by cab@example.com (as the manifest says; not signed)"),
+        (
+            {"approval_key": "sha256:ab", "approved_at": "2026-11-20T08:00:00.000Z"},
+            "approved by cab@example.com (a signed approval of the plan on "
+            "2026-11-20 08:00:00 UTC)",
+        ),
+        ({"approved_by": ""}, "approved by nobody on record"),
+    ],
+)
+def test_the_head_says_who_approved_it_and_what_that_rests_on(
+    facts: dict[str, object], said: str
+) -> None:
+    words = outline_of(report_of([row()], **facts)).words
+    assert said in words.partition("What became of")[0]
+
+
+def test_the_page_says_how_to_check_it_with_and_without_the_tool() -> None:
+    words = outline_of(report_of([row()], campaign_id="it's mine")).words
+    assert "batch-reenroll evidence verify 'it'\"'\"'s mine'" in words
+    assert "sha256sum report.html" in words
+    assert "--trusted-key KEY.pem" in words
+
+
+def test_waves_come_in_their_own_order_and_only_where_there_are_any() -> None:
+    rows = [row(1, wave="rest"), row(2, wave="canary"), row(3, "failed")]
+    words = outline_of(report_of(rows, waves=("canary", "rest"))).words
+    assert "Wave Rows" in words
+    table = words.partition("Wave Rows")[2]
+    assert table.index("canary") < table.index("rest") < table.index("(none)")
+    assert "Wave Rows" not in outline_of(report_of([row()])).words
 
 
 def test_the_policy_names_exactly_the_pages_own_style_and_script() -> None:

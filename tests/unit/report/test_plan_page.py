@@ -50,6 +50,19 @@ def test_a_plan_that_would_run_says_so_with_the_command_that_runs_it() -> None:
     assert "batch-reenroll run plan.json" in words
 
 
+def test_what_could_not_be_looked_at_is_told_in_the_same_words_as_elsewhere() -> None:
+    unread = ("CAs not checked: no right", "templates not checked: <gone>")
+    words = words_of(plan_facts(unread=unread))
+    assert all(text in words for text in unread)
+    assert "What to look at before it starts" in words
+    assert "These rows will be submitted all the same." not in words
+
+
+def test_what_the_prediction_takes_for_granted_is_listed() -> None:
+    found = forecast(assumptions=("Nobody else is there.",))
+    assert "Nobody else is there." in words_of(plan_facts(forecast=found))
+
+
 def test_a_refused_plan_says_why_and_offers_no_command() -> None:
     facts = plan_facts(
         refusal="the plan is refused: no row can run (3 cannot)",

@@ -14,7 +14,7 @@ from unit.report.synthetic import fleet, one_of_each, report_of, row
 from batch_reenroll.report import FAILURE, FILES, OUTCOMES, REMAINING, SUCCESS, render
 
 
-def test_the_ten_files_come_in_order_with_the_evidence_last() -> None:
+def test_the_files_come_in_order_with_the_evidence_last() -> None:
     assert tuple(files_of(fleet(3))) == FILES
     assert FILES[-1] == "evidence.json"
 

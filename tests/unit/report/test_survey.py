@@ -17,7 +17,7 @@ def posix_s(text: str) -> float:
     return datetime.fromisoformat(text).astimezone(UTC).timestamp()
 
 
-def test_expiry_now_is_the_new_certificate_where_there_is_one() -> None:
+def test_an_old_certificate_is_still_there_where_no_new_one_was_seen() -> None:
     rows = [
         row(1, not_after_before=OLD, not_after_after=NEW),
         row(2, "failed", not_after_before=OLD),
@@ -25,7 +25,8 @@ def test_expiry_now_is_the_new_certificate_where_there_is_one() -> None:
     ]
     found = survey(rows, ())
     assert list(found.expiry_before) == [posix_s(OLD)] * 2
-    assert list(found.expiry_now) == [posix_s(NEW), posix_s(OLD)]
+    assert list(found.expiry_new) == [posix_s(NEW)]
+    assert list(found.expiry_kept) == [posix_s(OLD)]
 
 
 def test_the_ten_slowest_come_slowest_first_and_earlier_rows_before_later() -> None:
