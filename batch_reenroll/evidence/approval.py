@@ -207,5 +207,7 @@ def is_same_person(one: str, other: str) -> bool:
 
 
 def _accounts(name: str) -> set[str]:
-    whole = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    # Characters that show nothing (zero width, soft hyphens) make no other person.
+    shown = "".join(c for c in name if unicodedata.category(c) != "Cf")
+    whole = " ".join(unicodedata.normalize("NFKC", shown).casefold().split())
     return {whole, whole.rpartition("\\")[2].partition("@")[0]} - {""}

@@ -134,7 +134,7 @@ def check_folder(
         str(evidence.get("written_at", "")),
         faults,
     )
-    approval = _approval(story.genesis, trusted_approvers or {}, faults)
+    approval = _approval(story.genesis, trusted_approvers or {}, signed.by, faults)
     return Checked(
         campaign_id=visible(str(evidence.get("campaign_id", "")), 200),
         n_files=len(digests),
@@ -179,9 +179,15 @@ def _journal(
 
 
 def _approval(
-    genesis: Mapping[str, Any], trusted: Mapping[str, PublicKey], faults: Faults
+    genesis: Mapping[str, Any],
+    trusted: Mapping[str, PublicKey],
+    signed_by: str,
+    faults: Faults,
 ) -> Approval | None:
-    """Return the approval in a genesis, with its signature checked again."""
+    """Return the approval in a genesis, with its signature checked again.
+
+    ``signed_by`` is the key that signed the folder, which is the operator's.
+    """
     purpose = genesis.get("purpose")
     purpose = purpose if isinstance(purpose, dict) else {}
     text = purpose.get("approval")
@@ -212,7 +218,7 @@ def _approval(
                 str(purpose.get("requested_by", "")),
                 str(genesis.get("operator", "")),
             ),
-            requester_key="",
+            requester_key=signed_by,
             trusted=trusted,
         )
     except PlanRefused as exc:

@@ -37,6 +37,11 @@ _FIRST_RESULTS = ("outcome", "reason_code", "message")
 _WHY = {"x-outcome": "outcome", "x-reason_code": "reason_code", "x-message": "message"}
 
 
+#: Reasons of rows that were rotated, but to a certificate that is wrong: what they
+#: hold now is what a later run must replace.
+_ROTATED_WRONGLY = frozenset({"san_lost", "authority_differs"})
+
+
 class Record(NamedTuple):
     """A record of a CSV file, and the line at which it ends."""
 
@@ -265,6 +270,8 @@ class _Comparison:
         given = zip(self._results[:n], cells[:n], strict=True)
         wanted = {name.casefold(): cell for name, cell in given if cell.strip()}
         wanted.setdefault("rowid", str(row_no))
-        if result.get("thumbprint_before"):
-            wanted["currentthumbprint"] = result["thumbprint_before"]
+        is_wrong = result.get("reason_code") in _ROTATED_WRONGLY
+        held = result.get("thumbprint_after" if is_wrong else "thumbprint_before")
+        if held:
+            wanted["currentthumbprint"] = held
         return {**wanted, **{name: result[column] for name, column in _WHY.items()}}
