@@ -33,7 +33,7 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test simulate lint types check wheel lock clean again
+.PHONY: help demo test simulate bench lint types check wheel lock clean again
 
 help: ## List the targets (this text)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,12 @@ test: $(VENV)/dev ## Run the tests (ARGS="-k ledger", TEST_JOBS=4)
 
 simulate: $(VENV)/dev ## Simulate campaigns under virtual time (SEEDS=10000 FIRST=0)
 	@PYTHONPATH=tests $(BIN)/python -m simulation --seeds $(SEEDS) --first $(FIRST)
+
+# One after another: each measures against its own baselines, in the same run.
+BENCHES := startup manifest reports growth ledger submission tracking sandbox_capacity
+bench: $(VENV)/dev ## Run the benchmarks into reports/bench/ (ARGS=--quick BENCHES=manifest)
+	@for name in $(BENCHES); do \
+	  PYTHONPATH=tests $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
 lint: $(VENV)/dev ## Check style and format (ruff)
 	@$(BIN)/ruff check .
@@ -70,7 +76,8 @@ lock: $(VENV)/made ## Resolve requirements/*.lock again (ARGS=--upgrade for newe
 	@printf 'hatchling>=1.27\neditables~=0.5\n' | \
 	  $(LOCK) -o requirements/run.lock pyproject.toml -
 	@printf 'hatchling>=1.27\neditables~=0.5\n' | \
-	  $(LOCK) -o requirements/dev.lock -c requirements/run.lock --group dev pyproject.toml -
+	  $(LOCK) -o requirements/dev.lock -c requirements/run.lock \
+	    --all-extras --group dev pyproject.toml -
 
 clean: ## Remove .venv, dist/ and caches; reports and ledgers stay
 	@rm -rf '$(VENV)' '$(DIST)' build .mypy_cache .pytest_cache .ruff_cache .hypothesis

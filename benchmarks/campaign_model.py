@@ -74,12 +74,12 @@ class CampaignModel:
         self._order = count()
         self._agents = {truth.name: _Agent(truth) for truth in truths}
         self._limiter = Gcra(rate_per_s=setting.rate_per_s)
-        job_s = {truth.name: truth.median_s for truth in truths}
         self._lanes = Lanes(
             max_in_flight=setting.max_in_flight,
             per_orchestrator=setting.per_orchestrator,
-            job_s=job_s,
         )
+        for truth in truths:
+            self._lanes.expect(truth.name, truth.median_s)
         self._owner: dict[int, str] = {}
         self._answered_s: dict[int, float] = {}
         self._ended: list[int] = []

@@ -5,7 +5,7 @@ The scenario: 50,000 stores on 100 orchestrators, Zipf skew with 5,000 on the la
 drawn anew, each leaves a short job history, the prediction sees only that, and the
 row-by-row model of ``campaign_model.py`` plays the campaign with the real lanes.
 
-Run it with ``python benchmarks/feasibility.py`` (``--help`` for its size).
+Run it with ``python -m benchmarks.feasibility`` (``--help`` for its size).
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from campaign_model import CampaignModel, Setting, Truth
-
 from batch_reenroll.campaign.durations import JobSample
 from batch_reenroll.campaign.feasibility import predict
 from batch_reenroll.campaign.forecast import Forecast, Limits, Question, Queue
 from batch_reenroll.campaign.luck import History
+from benchmarks.campaign_model import CampaignModel, Setting, Truth
 
 JOB_TYPE = "WinCertReenrollment"
 HOUR_S = 3600.0

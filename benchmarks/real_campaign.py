@@ -4,7 +4,7 @@ The runner, the client and the SQLite ledger are the product's; Command is the e
 one without keys; time jumps. Stores are skewed as in ``feasibility.py``, 2 % of them
 have a template that the authority refuses, 1 % of submissions lose their answer.
 
-Run it with ``PYTHONPATH=tests python benchmarks/real_campaign.py --stores 5000``.
+Run it with ``PYTHONPATH=tests python -m benchmarks.real_campaign --stores 5000``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from feasibility import HOUR_S, zipf_rows
 from simulation.plan import CAMPAIGN, campaign_of, planned
 from simulation.virtual import VirtualLoop
 
@@ -52,6 +51,7 @@ from batch_reenroll.sandbox import (
     SimulatedWorks,
     draw_fleet,
 )
+from benchmarks.feasibility import HOUR_S, zipf_rows
 
 START = 1_800_000_000.0
 USER, PASSWORD = "operator", "secret"

@@ -1,0 +1,1 @@
+"""Benchmarks: each is ``python -m benchmarks.NAME`` (see ``benchmarks/README.md``)."""
