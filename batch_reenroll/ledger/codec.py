@@ -11,6 +11,7 @@ from typing import Any
 
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import ReenrollmentRequest
+from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.rows import Fence, Row
 from batch_reenroll.campaign.settings import RunSettings
@@ -38,6 +39,7 @@ SETTABLE = frozenset(
         "not_after_before",
         "thumbprint_after",
         "not_after_after",
+        "verification",
     }
 )
 
@@ -80,10 +82,12 @@ def _time(text: str | None) -> datetime | None:
 def row_value(record: sqlite3.Row) -> Row:
     """Return the row in a database record of table ``row``."""
     fence, before = record["fence"], record["before"]
+    scheduled, verification = record["inventory_scheduled"], record["verification"]
     return Row(
         row_no=record["row_no"],
         row_id=record["row_id"],
         state=State(record["state"]),
+        reason=Reason(record["reason_code"]) if record["reason_code"] else None,
         request=request_value(record["request"]),
         orchestrator=record["orchestrator"],
         client_machine=record["client_machine"],
@@ -107,6 +111,9 @@ def row_value(record: sqlite3.Row) -> Row:
         submitted_at=_time(record["submitted_at"]),
         picked_up_at=_time(record["picked_up_at"]),
         finished_at=_time(record["finished_at"]),
+        endpoint=record["endpoint"],
+        inventory_scheduled=None if scheduled is None else bool(scheduled),
+        verification=json.loads(verification) if verification else None,
     )
 
 

@@ -9,7 +9,8 @@ shares it (measured, see DESIGN.md).
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import time
+from array import array
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -43,6 +44,7 @@ class CampaignLedger:
         campaign_id: Which campaign.
         requests: Returns the requests sent so far by kind; kept with every batch.
         run: How a batch is run; the simulation runs it in place.
+        committed: Told of every commit: entries, and seconds until it was durable.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class CampaignLedger:
         *,
         requests: Callable[[], Mapping[str, int]],
         run: Run = in_thread,
+        committed: Callable[[int, float], None] | None = None,
     ) -> None:
+        self._committed = committed
         self._requests = requests
         self._ledger = ledger
         self._number = ledger.number(campaign_id)
         self._run = run
-        self._queue: list[tuple[Move | Note, asyncio.Future[None]]] = []
+        self._queue: list[tuple[Move | Note, _Written]] = []
         self._gathered = asyncio.Event()
         self._failure: LedgerError | None = None
         self._closing = False
@@ -65,13 +69,15 @@ class CampaignLedger:
 
     async def __aenter__(self) -> CampaignLedger:
         self._writer = asyncio.create_task(self._write(), name="ledger writer")
+        # However it ends, even before it has begun.
+        self._writer.add_done_callback(lambda _: self._abandon(self._queue))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._closing = True
         self._gathered.set()
         if self._writer is not None:
-            await _to_the_end(self._writer)
+            await _outcome(_ended(self._writer))
 
     async def move(self, move: Move) -> None:
         """See :class:`batch_reenroll.runner.ports.Ledger`."""
@@ -84,22 +90,38 @@ class CampaignLedger:
     async def _written(self, entry: Move | Note) -> None:
         if self._failure is not None or self._writer is None or self._writer.done():
             raise self._failure or LedgerWriteFailed("the ledger's writer has ended")
-        written = asyncio.get_running_loop().create_future()
+        written = _Written(loop=asyncio.get_running_loop())
         self._queue.append((entry, written))
         self._gathered.set()
-        await written
+        await _outcome(written)
 
     async def row(self, row_no: int) -> Row:
         """Return one row."""
         return self._ledger.row(self._number, row_no)
 
+    async def rows(self, row_nos: Sequence[int]) -> Sequence[Row]:
+        """Return rows, same order."""
+        return self._ledger.rows(self._number, row_nos)
+
     async def waiting(self, wave: str | None = None) -> Sequence[Waiting]:
         """See :class:`batch_reenroll.runner.ports.Ledger`."""
         return list(self._ledger.waiting(self._number, wave))
 
+    async def waiting_order(self, wave: str | None = None) -> Sequence[int]:
+        """See :class:`batch_reenroll.runner.ports.Ledger`."""
+        return array("q", self._ledger.waiting_order(self._number, wave))
+
+    async def waiting_rows(self, row_nos: Sequence[int]) -> Sequence[Waiting]:
+        """See :class:`batch_reenroll.runner.ports.Ledger`."""
+        return self._ledger.waiting_rows(self._number, row_nos)
+
     async def wave_states(self) -> Sequence[tuple[str | None, State, int]]:
         """See :class:`batch_reenroll.runner.ports.Ledger`."""
         return list(self._ledger.wave_states(self._number))
+
+    async def wave_events(self) -> Sequence[tuple[str, str]]:
+        """See :class:`batch_reenroll.runner.ports.Ledger`."""
+        return list(self._ledger.wave_events(self._number))
 
     async def last_end(self) -> datetime | None:
         """See :class:`batch_reenroll.runner.ports.Ledger`."""
@@ -132,54 +154,77 @@ class CampaignLedger:
         # An empty batch keeps the last request counts.
         await self._commit([])
 
+    def _abandon(self, batch: list[tuple[Move | Note, _Written]]) -> None:
+        """Nobody will answer these any more, and a waiter must not wait for ever."""
+        for _, written in batch:
+            if not written.done():
+                failure = LedgerWriteFailed("the ledger's writer has ended")
+                written.set_exception(self._failure or failure)
+
     def _check_alive(self) -> None:
         # Once a write was refused no later one may be made: what gathered behind it
         # rests on what was not written.
         if self._failure is not None:
             raise self._failure
 
-    async def _commit(
-        self, batch: list[tuple[Move | Note, asyncio.Future[None]]]
-    ) -> None:
+    async def _commit(self, batch: list[tuple[Move | Note, _Written]]) -> None:
         moves = [move for move, _ in batch]
         results: Sequence[LedgerError | None]
         try:
             self._check_alive()
             requests = self._requests()
+            began_s = time.monotonic()
             results = await self._run(
                 lambda: self._ledger.apply(self._number, moves, requests)
             )
+            if self._committed is not None and moves:
+                self._committed(len(moves), time.monotonic() - began_s)
         except LedgerError as exc:
             self._failure = exc
             results = [exc] * len(batch)
         except BaseException:
-            # Nobody will answer these any more, and a waiter must not wait for ever.
             self._failure = LedgerWriteFailed("the ledger's writer has ended")
-            for _, written in (*batch, *self._queue):
-                if not written.done():
-                    written.set_exception(self._failure)
+            self._abandon(batch)
             raise
         for (_, written), refusal in zip(batch, results, strict=True):
-            if written.done():
-                continue  # its caller was cancelled; the write stands all the same
             if refusal is None:
                 written.set_result(None)
             else:
                 written.set_exception(refusal)
 
 
-async def _to_the_end(task: asyncio.Task[None]) -> None:
-    """Wait for ``task``, however often the waiter is cancelled meanwhile.
+class _Written(asyncio.Future[None]):
+    """Waited for to the end, however often the waiter is cancelled meanwhile.
 
-    One ``shield`` is not enough: it protects against the first cancellation only.
+    A task that is cancelled asks what it waits for to be cancelled, and where that
+    declines, the task is cancelled once it is done. A ``shield`` protects against the
+    first cancellation only, and costs more.
     """
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as exc:
-            cancelled = exc
-    with contextlib.suppress(asyncio.CancelledError):
-        task.result()
-    if cancelled is not None:
-        raise cancelled
+
+    def cancel(self, msg: object | None = None) -> bool:  # noqa: ARG002
+        """Decline."""
+        return False
+
+
+async def _outcome(work: _Written) -> None:
+    """Wait for ``work``; of an error and a cancellation the error comes first."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        work.result()
+        raise
+
+
+def _ended(task: asyncio.Task[None]) -> _Written:
+    """Return what is done once ``task`` is, with its error."""
+    ended = _Written(loop=task.get_loop())
+
+    def tell(_: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)
+
+    task.add_done_callback(tell)
+    return ended

@@ -125,6 +125,8 @@ _ROW_COLUMNS = (
     "current_thumbprint",
     "wave",
     "deadline",
+    "endpoint",
+    "inventory_scheduled",
     "state",
     "planned_at",
 )
@@ -157,6 +159,8 @@ def _row_record(
         row.current_thumbprint,
         row.wave,
         row.deadline,
+        row.endpoint,
+        verdict.inventory_scheduled,
         str(State.PENDING),
         planned_at,
     )

@@ -7,6 +7,7 @@ line breaks the chain from there on.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,6 +21,10 @@ GENESIS_PREV = "0" * 64
 
 #: Longest text of somebody else's that a journal line holds, in characters.
 _NOTE_LIMIT = 2048
+
+
+#: Columns that a line leaves out: they are long, and other files of a report have them.
+_LONG = frozenset({"before", "verification"})
 
 
 def move_line(move: Move, *, row_id: str, store_id: str, seq: int, prev: str) -> str:
@@ -47,7 +52,7 @@ def move_line(move: Move, *, row_id: str, store_id: str, seq: int, prev: str) ->
         line["reason"] = str(move.reason)
     if move.message:
         line["message"] = visible(move.message, _NOTE_LIMIT)
-    changes = {k: _plain(v) for k, v in move.changes.items() if k != "before"}
+    changes = {k: _plain(v) for k, v in move.changes.items() if k not in _LONG}
     if changes:
         line["set"] = changes
     if move.note:
@@ -57,6 +62,8 @@ def move_line(move: Move, *, row_id: str, store_id: str, seq: int, prev: str) ->
 
 def _plain(value: Any) -> Any:
     """Return ``value`` ready for a line; text of somebody else's is made visible."""
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, str):
         return visible(value, _NOTE_LIMIT)
     if isinstance(value, Fence):
@@ -88,7 +95,7 @@ class JournalTail:
         ).fetchone()
         self._seq = int(record[0])
         self._head = record[1] or GENESIS_PREV
-        self._lines: list[tuple[int, int, str]] = []
+        self._lines: list[str] = []
 
     def add_move(self, move: Move, *, row_id: str, store_id: str) -> None:
         """Add the line of one move."""
@@ -103,13 +110,18 @@ class JournalTail:
         self._add(event_line(event, at, detail, seq=self._seq, prev=self._head))
 
     def _add(self, line: str) -> None:
-        self._lines.append((self._number, self._seq, line))
+        self._lines.append(line)
         self._seq += 1
         self._head = sha256_hex(line)
 
     def save(self) -> None:
         """Write the added lines and the new head."""
-        self._writer.executemany("INSERT INTO journal VALUES (?, ?, ?)", self._lines)
+        # In one step, as in batch.py.
+        self._writer.execute(
+            "INSERT INTO journal SELECT ?, ? + key, value FROM json_each(?)",
+            (self._number, self._seq - len(self._lines), json.dumps(self._lines)),
+        )
+        self._lines = []
         self._writer.execute(
             "UPDATE campaign SET journal_length = ?, journal_head = ? WHERE no = ?",
             (self._seq, self._head, self._number),

@@ -5,43 +5,25 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
-from batch_reenroll.campaign.lifecycle import OPEN, OUTCOMES, State
+from batch_reenroll.campaign.budget import FAILURES
+from batch_reenroll.campaign.lifecycle import OUTCOMES, UNRESOLVED, State
+from batch_reenroll.campaign.pickups import Pickup
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.rows import Row, Waiting
 from batch_reenroll.campaign.verdict import StopRequest
 from batch_reenroll.errors import UsageError
 from batch_reenroll.ledger.codec import campaign_value, row_value
 from batch_reenroll.ledger.opening import reading
-from batch_reenroll.ledger.schema import IS_UNRESOLVED
+from batch_reenroll.ledger.schema import IS_FAILED, IS_UNRESOLVED
+from batch_reenroll.ledger.standing import StandingReader
 from batch_reenroll.text import parse_time
 
 
-class LedgerReader:
-    """Everything that a ledger can be asked, over a connection of its own.
-
-    Args:
-        path: The file, for messages.
-        reader: Only read through.
-    """
-
-    def __init__(self, path: Path, reader: sqlite3.Connection) -> None:
-        self.path = path
-        self._reader = reader
-
-    def _one(self, query: str, values: tuple[Any, ...] = ()) -> Any:
-        """Return the first record of a query, or None."""
-        with reading(self.path):
-            return self._reader.execute(query, values).fetchone()
-
-    def _each(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[sqlite3.Row]:
-        """Yield the records of a query."""
-        with reading(self.path):
-            yield from self._reader.execute(query, values)
+class LedgerReader(StandingReader):
+    """Everything that a ledger can be asked, over a connection of its own."""
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -106,10 +88,11 @@ class LedgerReader:
         """Yield rows that stand at any of ``states``, in manifest order."""
         wanted = [str(state) for state in states]
         marks = ", ".join("?" * len(wanted))
+        index, said, known = _index_of(frozenset(map(State, wanted)))
         found = self._each(
-            f"SELECT * FROM row WHERE campaign = ? AND state IN ({marks}) "  # noqa: S608
-            "ORDER BY row_no",
-            (number, *wanted),
+            f"SELECT * FROM row {index} WHERE {said} campaign = ? "  # noqa: S608
+            f"AND state IN ({marks}) ORDER BY row_no",
+            (number,) * (1 + known) + (*wanted,),
         )
         return map(row_value, found)
 
@@ -129,17 +112,41 @@ class LedgerReader:
 
         The earliest deadline first; rows without one last, in manifest order.
         """
+        found = self._each(f"SELECT {_WAITING} {_IN_TURN}", (number, wave))
+        return map(_waiting, found)
+
+    def waiting_order(self, number: int, wave: str | None = None) -> Iterator[int]:
+        """Yield the numbers of the rows of :meth:`waiting`, in its order."""
+        found = self._each(f"SELECT row_no {_IN_TURN}", (number, wave))
+        return (record[0] for record in found)
+
+    def waiting_rows(self, number: int, row_nos: Sequence[int]) -> list[Waiting]:
+        """Return pending rows by number, in the order given."""
         found = self._each(
-            "SELECT row_no, agent_id, client_machine, store_path, deadline, "  # noqa: S608
-            f"{_AUTHORITY} FROM row "
-            "WHERE campaign = ?1 AND state = 'pending' AND (?2 IS NULL OR wave = ?2) "
-            "ORDER BY deadline IS NULL, deadline, row_no",
-            (number, wave),
+            f"SELECT {_WAITING} FROM row WHERE campaign = ? "  # noqa: S608
+            "AND row_no IN (SELECT value FROM json_each(?)) AND state = 'pending'",
+            (number, json.dumps(list(row_nos))),
         )
-        return (
-            Waiting(row_no, agent_id, machine, path, _moment(due), _text(authority))
-            for row_no, agent_id, machine, path, due, authority in found
+        by_no = {row.row_no: row for row in map(_waiting, found)}
+        return [by_no[row_no] for row_no in row_nos if row_no in by_no]
+
+    def pickups(self, command_url: str) -> Iterator[Pickup]:
+        """Yield what the newest campaigns on a Command know of jobs that were taken.
+
+        Each orchestrator's in the order of their submission.
+        """
+        found = self._each(
+            "SELECT orchestrator, submitted_at, picked_up_at, finished_at FROM row "
+            "WHERE campaign IN (SELECT no FROM campaign WHERE command_url = ? "
+            "ORDER BY no DESC LIMIT ?) AND orchestrator <> '' "
+            "AND submitted_at IS NOT NULL AND picked_up_at IS NOT NULL "
+            "ORDER BY submitted_at",
+            (command_url, _PAST_CAMPAIGNS),
         )
+        for name, submitted, picked_up, finished in found:
+            asked, taken = parse_time(submitted), parse_time(picked_up)
+            if asked is not None and taken is not None:
+                yield Pickup(name, asked, taken, _moment(finished))
 
     def sent_since(self, number: int, at: datetime) -> Iterator[tuple[str, datetime]]:
         """Yield (CA, when) of the POSTs since ``at`` that may have made a job.
@@ -181,6 +188,16 @@ class LedgerReader:
         )
         return ((wave, State(state), n) for wave, state, n in found)
 
+    def wave_events(self, number: int) -> Iterator[tuple[str, str]]:
+        """Yield (event, wave) of what the journal says of waves, in order."""
+        found = self._each(
+            "SELECT line ->> '$.event', line ->> '$.wave' FROM journal WHERE "
+            """campaign = ? AND line LIKE '%"event":"wave!_%' ESCAPE '!' """
+            "ORDER BY seq",
+            (number,),
+        )
+        return ((event, wave) for event, wave in found)
+
     def last_end(self, number: int) -> datetime | None:
         """Return when the last row ended that has ended, by the journal, or None."""
         for line in self._each(
@@ -198,10 +215,33 @@ class LedgerReader:
         )
         return row_value(record)
 
-    def records(self, number: int) -> Iterator[sqlite3.Row]:
-        """Yield every row's database record in manifest order, for reports."""
+    def rows(self, number: int, row_nos: Sequence[int]) -> list[Row]:
+        """Return rows, same order; none is asked for twice."""
+        found = self._each(
+            "SELECT * FROM row WHERE campaign = ? "
+            "AND row_no IN (SELECT value FROM json_each(?))",
+            (number, json.dumps(list(row_nos))),
+        )
+        by_no = {row.row_no: row for row in map(row_value, found)}
+        return [by_no[row_no] for row_no in row_nos]
+
+    def records(
+        self,
+        number: int,
+        columns: Sequence[str] = ("*",),
+        states: Iterable[str] = State,
+    ) -> Iterator[sqlite3.Row]:
+        """Yield rows' database records in manifest order, for reports.
+
+        Args:
+            number: The campaign's number.
+            columns: Names from the schema, never from outside; some are long.
+            states: Only rows that stand at one of them.
+        """
         return self._each(
-            "SELECT * FROM row WHERE campaign = ? ORDER BY row_no", (number,)
+            f"SELECT {', '.join(columns)} FROM row WHERE campaign = ? "  # noqa: S608
+            "AND state IN (SELECT value FROM json_each(?)) ORDER BY row_no",
+            (number, json.dumps([str(state) for state in states])),
         )
 
     def journal(self, number: int) -> Iterator[str]:
@@ -216,67 +256,19 @@ class LedgerReader:
         record = self._one("SELECT stop_request FROM campaign WHERE no = ?", (number,))
         return StopRequest(record[0]) if record[0] else None
 
-    def ended_since(self, number: int, window_s: float) -> int:
-        """Return how many rows ended in the last ``window_s`` seconds."""
-        record = self._one(
-            "SELECT count(*) FROM journal, json_each(?) AS final "
-            "WHERE campaign = ? AND json_extract(line, '$.to') = final.value "
-            "AND json_extract(line, '$.at') >= "
-            "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) ",
-            (
-                json.dumps([str(state) for state in OUTCOMES]),
-                number,
-                f"-{window_s} seconds",
-            ),
-        )
-        return int(record[0])
 
-    def longest_queues(self, number: int, limit: int) -> list[dict[str, Any]]:
-        """Return the orchestrators with most rows that have not ended."""
-        marks = ", ".join(f"'{state}'" for state in sorted(OPEN))
-        found = self._each(
-            "SELECT orchestrator, count(*) AS n FROM row "  # noqa: S608
-            f"WHERE campaign = ? AND state IN ({marks}) "
-            "GROUP BY orchestrator ORDER BY n DESC, orchestrator LIMIT ?",
-            (number, limit),
-        )
-        return [{"orchestrator": name, "rows": n} for name, n in found]
+def _index_of(states: frozenset[State]) -> tuple[str, str, int]:
+    """Return how to find rows at ``states`` without reading every row.
 
-    def breakers(self, number: int) -> list[dict[str, Any]]:
-        """Return the breakers that the last run opened and has not closed again.
-
-        In the order in which they opened: ``kind``, ``name``, ``cause`` of each.
-        """
-        found = self._each(
-            "SELECT line FROM journal WHERE campaign = ? AND json_extract(line, "
-            "'$.event') IN ('run_started', 'breaker_opened', 'breaker_closed') "
-            "ORDER BY seq",
-            (number,),
-        )
-        standing: dict[tuple[str, str], dict[str, Any]] = {}
-        for (line,) in found:
-            event = json.loads(line)
-            if event["event"] == "run_started":
-                standing.clear()
-                continue
-            key = event["kind"], event["id"]
-            standing.pop(key, None)
-            if event["event"] == "breaker_opened":
-                standing[key] = {name: event[name] for name in _BREAKER}
-        return list(standing.values())
-
-    def causes(
-        self, number: int, states: Iterable[State]
-    ) -> Iterator[tuple[str | None, str | None, int]]:
-        """Yield (reason code, message, rows) of the rows at ``states``."""
-        wanted = [str(state) for state in states]
-        marks = ", ".join("?" * len(wanted))
-        found = self._each(
-            "SELECT reason_code, message, count(*) FROM row "  # noqa: S608
-            f"WHERE campaign = ? AND state IN ({marks}) GROUP BY 1, 2",
-            (number, *wanted),
-        )
-        return map(tuple, found)
+    The index, the condition that it has, and how often that asks for the campaign.
+    """
+    if states <= UNRESOLVED:
+        of_command = "command_url = (SELECT command_url FROM campaign WHERE no = ?)"
+        index = "INDEXED BY one_unresolved_per_store"
+        return index, f"{of_command} AND {IS_UNRESOLVED} AND", 1
+    if states <= FAILURES:
+        return "INDEXED BY failed_rows", f"{IS_FAILED} AND", 0
+    return "", "", 0
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -285,14 +277,29 @@ def _moment(text: str | None) -> datetime | None:
 
 _ENDS = frozenset(map(str, OUTCOMES))
 
-#: What is told of a breaker.
-_BREAKER = ("kind", "name", "cause")
+#: Campaigns that a prediction looks back on: orchestrators come and go.
+_PAST_CAMPAIGNS = 5
 
 #: Where a POST leaves its row that may have made a job.
 _SENT = frozenset(map(str, (State.SUBMITTED, State.IN_DOUBT)))
 
 #: A row's CA. As bytes, since JSON may hold half a surrogate pair.
 _AUTHORITY = "CAST(json_extract(request, '$.certificate_authority') AS BLOB)"
+
+
+#: What :class:`Waiting` knows.
+_WAITING = f"row_no, agent_id, client_machine, store_path, deadline, {_AUTHORITY}"
+
+#: Pending rows, all or those of a wave, in the order in which they go.
+_IN_TURN = (
+    "FROM row WHERE campaign = ?1 AND state = 'pending' AND (?2 IS NULL OR wave = ?2) "
+    "ORDER BY deadline IS NULL, deadline, row_no"
+)
+
+
+def _waiting(record: sqlite3.Row) -> Waiting:
+    row_no, agent_id, machine, path, due, authority = record
+    return Waiting(row_no, agent_id, machine, path, _moment(due), _text(authority))
 
 
 def _text(value: bytes | None) -> str:

@@ -8,10 +8,11 @@ only grow.
 
 from __future__ import annotations
 
+from batch_reenroll.campaign.budget import FAILURES
 from batch_reenroll.campaign.lifecycle import UNRESOLVED, State, is_legal
 
 #: ``PRAGMA user_version`` of a ledger this program writes.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 #: ``PRAGMA application_id``: "BREE" in ASCII, so that `file` can tell a ledger.
 APPLICATION_ID = 0x42524545
@@ -23,6 +24,21 @@ def _names(states: frozenset[State] | type[State]) -> str:
 
 #: The condition of the partial index, word for word: SQLite uses it for no other.
 IS_UNRESOLVED = f"state IN ({_names(UNRESOLVED)})"
+
+#: The same of rows that failed, or were found unfit before they were sent.
+IS_FAILED = f"state IN ({_names(FAILURES | {State.SKIPPED_PREFLIGHT})})"
+
+#: The same of journal lines about the whole campaign. Keys are sorted and times are 24
+#: characters long, so a move's line says that it is one at a place of its own.
+IS_EVENT = """substr(line, 34, 14) <> '"event":"move"'"""
+
+#: What ``status`` reads instead of every row and line. Each is touched when a row first
+#: leaves, when it fails, or by a line that is no move: not by every move.
+_INDEXES = f"""
+CREATE INDEX waiting_rows ON row (campaign, orchestrator) WHERE state = 'pending';
+CREATE INDEX failed_rows ON row (campaign, reason_code, message) WHERE {IS_FAILED};
+CREATE INDEX journal_events ON journal (campaign, seq) WHERE {IS_EVENT};
+"""
 
 # Only names from our own enum are put into the text, none from outside.
 TABLES = f"""
@@ -100,6 +116,9 @@ CREATE TABLE row (
   not_after_before TEXT,
   thumbprint_after TEXT,
   not_after_after TEXT,
+  endpoint TEXT NOT NULL DEFAULT '',
+  inventory_scheduled INTEGER,    -- 0 or 1, NULL where it is not known
+  verification TEXT,              -- JSON object, NULL before the row was verified
   PRIMARY KEY (campaign, row_no)
 );
 
@@ -122,7 +141,7 @@ CREATE UNIQUE INDEX one_unresolved_per_store ON row (command_url, keystore_id)
 
 CREATE UNIQUE INDEX one_row_per_job ON row (campaign, job_id)
   WHERE job_id IS NOT NULL;
-
+{_INDEXES}
 CREATE TRIGGER row_moves_legally BEFORE UPDATE OF state ON row
 WHEN NOT EXISTS (
   SELECT 1 FROM legal_move WHERE origin = OLD.state AND target = NEW.state
@@ -182,6 +201,9 @@ PRAGMA user_version = {SCHEMA_VERSION};
 UPGRADES = {
     1: "ALTER TABLE campaign ADD COLUMN stop_request TEXT;\n"
     "ALTER TABLE row ADD COLUMN deadline TEXT;\n",
+    2: "ALTER TABLE row ADD COLUMN endpoint TEXT NOT NULL DEFAULT '';\n"
+    "ALTER TABLE row ADD COLUMN inventory_scheduled INTEGER;\n"
+    "ALTER TABLE row ADD COLUMN verification TEXT;\n" + _INDEXES,
 }
 
 #: Rows for ``legal_move``.

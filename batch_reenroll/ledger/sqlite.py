@@ -25,14 +25,20 @@ from batch_reenroll.errors import (
     StoreInFlight,
     UsageError,
 )
-from batch_reenroll.ledger.codec import (
-    SETTABLE,
-    encode,
+from batch_reenroll.ledger.batch import (
+    OneByOne,
+    apply_together,
+    assignments,
+    misplaced,
+    unfit,
 )
 from batch_reenroll.ledger.intake import genesis, insert_campaign, insert_rows
 from batch_reenroll.ledger.journal import JournalTail
 from batch_reenroll.ledger.opening import connected, prepare, translated
 from batch_reenroll.ledger.reader import LedgerReader
+
+#: Fewer moves than this are written one by one: it is faster, and simpler.
+_WORTH_IT = 4
 
 
 class SqliteLedger(LedgerReader):
@@ -148,9 +154,26 @@ class SqliteLedger(LedgerReader):
         Raises:
             LedgerWriteFailed: Nothing of the batch was written.
         """
-        with translated(self.path), self._transaction():
+        with translated(self.path):
+            if len(moves) >= _WORTH_IT:
+                with contextlib.suppress(OneByOne, sqlite3.IntegrityError):
+                    return self._write(number, moves, requests, together=True)
+            return self._write(number, moves, requests, together=False)
+
+    def _write(
+        self,
+        number: int,
+        moves: Sequence[Move | Note],
+        requests: Mapping[str, int] | None,
+        *,
+        together: bool,
+    ) -> list[LedgerError | None]:
+        with self._transaction():
             journal = JournalTail(self._writer, number)
-            results = [self._put(number, move, journal) for move in moves]
+            if together:
+                results = apply_together(self._writer, number, moves, journal)
+            else:
+                results = [self._put(number, move, journal) for move in moves]
             journal.save()
             if requests is not None:
                 self._writer.execute(
@@ -168,34 +191,22 @@ class SqliteLedger(LedgerReader):
         return None
 
     def _apply(self, number: int, move: Move, tail: JournalTail) -> LedgerError | None:
-        keys = tuple(move.changes)
-        if not SETTABLE.issuperset(keys):
-            message = f"no move sets {sorted(set(keys) - SETTABLE)}"
-            return IllegalMove(message)
-        values = [encode(move.changes[key]) for key in keys]
-        sets = "".join(f', "{key}" = ?' for key in keys)
-        if move.message is not None:
-            sets += ", message = ?"
-            values.append(move.message)
+        refusal = unfit(move)
+        if refusal is not None:
+            return refusal
+        columns, values = assignments(move)
+        sets = ", ".join(f'"{column}" = ?' for column in columns)
         try:
             found = self._writer.execute(
-                f"UPDATE row SET state = ?, reason_code = ?{sets} "  # noqa: S608
+                f"UPDATE row SET {sets} "  # noqa: S608
                 "WHERE campaign = ? AND row_no = ? AND state = ? "
                 "RETURNING row_id, keystore_id",
-                (
-                    str(move.target),
-                    str(move.reason) if move.reason else None,
-                    *values,
-                    number,
-                    move.row_no,
-                    str(move.origin),
-                ),
+                (*values, number, move.row_no, str(move.origin)),
             ).fetchall()
         except sqlite3.IntegrityError as exc:
             return _refusal(move, exc)
         if not found:
-            message = f"row {move.row_no} does not stand at {move.origin}"
-            return IllegalMove(message)
+            return misplaced(move)
         row_id, store_id = found[0]
         tail.add_move(move, row_id=row_id, store_id=store_id)
         return None

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import heapq
 from dataclasses import dataclass, field
-from typing import Any
 
+from batch_reenroll.campaign.levels import Level, Standing, Why, record
 from batch_reenroll.campaign.lifecycle import State
-from batch_reenroll.campaign.nouns import InventoryCertificate, JobResult
+from batch_reenroll.campaign.nouns import JobResult
 from batch_reenroll.campaign.proof import proven
 from batch_reenroll.campaign.reasons import Reason
-from batch_reenroll.campaign.rows import Decision
+from batch_reenroll.campaign.rows import Decision, Row
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop
 from batch_reenroll.errors import CommandError, NotAuthorised
 from batch_reenroll.runner.context import Context, Tracked, happens
-from batch_reenroll.text import visible
+from batch_reenroll.runner.examine import Examiner
 
 #: Inventory reads at one time: they are the cheapest of reads, but one a row.
 _READS = 16
@@ -32,6 +32,7 @@ class Verifier:
     """Rows that wait for their proof, soonest look first."""
 
     ctx: Context
+    examiner: Examiner
     _due: list[tuple[float, int]] = field(default_factory=list)
     _waits: dict[int, _Wait] = field(default_factory=dict)
 
@@ -74,16 +75,7 @@ class Verifier:
             )
             return
         del self._waits[row_no]
-        await self.ctx.advance(tracked, self._proven(found))
-
-    def _proven(self, found: InventoryCertificate) -> Decision:
-        changes: dict[str, Any] = {
-            "alias_after": visible(found.alias, 512),
-            "thumbprint_after": found.thumbprint,
-            "not_after_after": found.not_after,
-            "verified_at": self.ctx.clock.now_utc(),
-        }
-        return Decision(target=State.VERIFIED, reason=Reason.ROTATED, changes=changes)
+        self.examiner.add(tracked, found)
 
     async def _not_yet(self, tracked: Tracked, reason: Reason, message: str) -> None:
         """Look again later, or end the row unproven at its deadline."""
@@ -101,12 +93,28 @@ class Verifier:
         del self._waits[row_no]
         waited = f"{message} after {now_s - wait.since_s:.0f} s"
         if tracked.row.job_result == JobResult.SUCCESS:
-            decision = Decision(target=State.SUCCEEDED, reason=reason, message=waited)
+            if reason is Reason.INVENTORY_UNCHANGED:
+                reason = _unchanged(tracked.row)
+            standing = Standing(level=Level.JOB, why=Why(reason))
+            decision = Decision(
+                target=State.SUCCEEDED,
+                reason=reason,
+                message=waited,
+                changes={"verification": record(None, standing)},
+                note={"level": int(standing.level)},
+            )
         else:
             decision = Decision(
                 target=State.UNKNOWN, reason=Reason.JOB_RESULT_UNKNOWN, message=waited
             )
         await self.ctx.advance(tracked, decision)
+
+
+def _unchanged(row: Row) -> Reason:
+    """Return why no inventory showed the new certificate."""
+    if row.inventory_scheduled is False:
+        return Reason.NO_INVENTORY_SCHEDULE
+    return Reason.INVENTORY_UNCHANGED
 
 
 @dataclass(slots=True)

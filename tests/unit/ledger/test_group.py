@@ -194,7 +194,7 @@ async def test_a_store_in_flight_elsewhere_is_told_to_the_caller(
 
 
 @pytest.mark.parametrize("when", ["queued", "being written"])
-async def test_a_cancelled_callers_move_stands(
+async def test_a_cancelled_caller_waits_until_its_move_stands(
     ledger: SqliteLedger, number: int, when: str
 ) -> None:
     gate = Gate()
@@ -204,8 +204,10 @@ async def test_a_cancelled_callers_move_stands(
         second = asyncio.ensure_future(campaign.move(start(2)))
         await turns()
         caller = first if when == "being written" else second
-        caller.cancel()
-        await asyncio.gather(caller, return_exceptions=True)
+        for _ in range(2):
+            caller.cancel()
+            await turns()
+            assert not caller.done()
         gate.open()
         async with asyncio.timeout(5):
             await asyncio.gather(first, second, return_exceptions=True)

@@ -22,7 +22,7 @@ from unit.ledger.books import (
 )
 from unit.ledger.homes import Home
 
-from batch_reenroll.campaign.lifecycle import OPEN, OUTCOMES, UNRESOLVED, State
+from batch_reenroll.campaign.lifecycle import OPEN, UNRESOLVED, State
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.record import PlannedRow
 from batch_reenroll.campaign.rows import Fence, Move, Note, Waiting
@@ -205,6 +205,7 @@ CHANGES = {
     "not_after_before": MOMENT + timedelta(days=1),
     "thumbprint_after": "cd" * 20,
     "not_after_after": MOMENT + timedelta(days=47),
+    "verification": {"level": 4, "why": "no_endpoint"},
 }
 
 
@@ -502,8 +503,9 @@ def test_ended_since_counts_rows_that_ended_inside_the_window(
         at = now - timedelta(seconds=age_s)
         target = S.SUBMITTING if row_no == 3 else S.CANCELLED
         ledger.apply(number, [move(row_no, S.PENDING, target, at=at)])
-    assert ledger.ended_since(number, 3600.0) == 1
-    assert ledger.ended_since(number, 10_000.0) == 2
+    hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+    assert ledger.ended_since(number, hour) == (1, hour)
+    assert ledger.ended_since(number, day) == (2, day)
 
 
 def test_the_longest_queues_count_rows_that_have_not_ended(
@@ -521,4 +523,4 @@ def test_causes_count_rows_by_reason_and_message(ledger: SqliteLedger) -> None:
     for n in (1, 2):
         step = move(n, S.PENDING, S.REJECTED, reason=Reason.REFUSED, message="no right")
         ledger.apply(number, [step])
-    assert list(ledger.causes(number, OUTCOMES)) == [("refused", "no right", 2)]
+    assert ledger.failure_causes(number) == [("refused", "no right", 2)]

@@ -30,9 +30,15 @@ def pragma(path: Path, name: str) -> int:
         return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-def test_a_campaign_in_progress_goes_on_after_an_upgrade(tmp_path: Path) -> None:
+EARLIER = pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+
+
+@EARLIER
+def test_a_campaign_in_progress_goes_on_after_an_upgrade(
+    tmp_path: Path, version: int
+) -> None:
     path = tmp_path / "first.db"
-    _first_schema(path)
+    _earlier_schema(path, version)
     with SqliteLedger(path) as ledger:
         number = ledger.number("q4")
         take(ledger, number, 1, S.QUEUED)
@@ -43,8 +49,28 @@ def test_a_campaign_in_progress_goes_on_after_an_upgrade(tmp_path: Path) -> None
     assert pragma(path, "user_version") == SCHEMA_VERSION
 
 
-def test_an_upgraded_ledger_is_as_a_new_one(tmp_path: Path) -> None:
-    _first_schema(tmp_path / "first.db")
+@EARLIER
+def test_a_row_in_progress_can_be_verified_after_an_upgrade(
+    tmp_path: Path, version: int
+) -> None:
+    path = tmp_path / "first.db"
+    _earlier_schema(path, version)
+    with SqliteLedger(path) as ledger:
+        number = ledger.number("q4")
+        take(ledger, number, 1, S.VERIFYING)
+        row = ledger.row(number, 1)
+        assert (row.endpoint, row.inventory_scheduled) == ("", None)
+        found = {"verification": {"level": 3, "finding": "san_lost"}}
+        wrong = move(1, S.VERIFYING, S.WARNING, changes=found)
+        again = move(1, S.WARNING, S.VERIFYING)
+        assert ledger.apply(number, [wrong, again]) == [None, None]
+        assert ledger.row(number, 1).verification == found["verification"]
+        assert_sound(ledger)
+
+
+@EARLIER
+def test_an_upgraded_ledger_is_as_a_new_one(tmp_path: Path, version: int) -> None:
+    _earlier_schema(tmp_path / "first.db", version)
     for name in ("first.db", "new.db"):
         SqliteLedger(tmp_path / name).close()
     assert _shape(tmp_path / "first.db") == _shape(tmp_path / "new.db")
@@ -63,7 +89,7 @@ def test_nothing_is_upgraded_by_halves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "first.db"
-    _first_schema(path)
+    _earlier_schema(path, 1)
     before = _shape(path)
     broken = {1: "ALTER TABLE campaign ADD COLUMN more TEXT;\nDROP TABLE nowhere;\n"}
     monkeypatch.setattr(opening, "UPGRADES", broken)
@@ -73,9 +99,9 @@ def test_nothing_is_upgraded_by_halves(
     assert pragma(path, "user_version") == 1
 
 
-def _first_schema(path: Path) -> None:
-    """Make a ledger as the first version made it, with a campaign of two rows."""
-    script = _SCHEMAS.joinpath("schema-1.sql").read_text(encoding="utf-8")
+def _earlier_schema(path: Path, version: int) -> None:
+    """Make a ledger as a version made it, with a campaign of two rows."""
+    script = _SCHEMAS.joinpath(f"schema-{version}.sql").read_text(encoding="utf-8")
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(script)
         begun = replace(campaign(), manifest_sha256="a" * 64, plan_sha256="b" * 64)
