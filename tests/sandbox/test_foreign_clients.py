@@ -32,6 +32,7 @@ from command_v11_client.api.orchestrator_job import (
     get_orchestrator_jobs_job_history,
     get_orchestrator_jobs_scheduled_jobs,
 )
+from command_v11_client.api.security import get_security_my
 from command_v11_client.api.template import get_templates
 from command_v11_client.models import (
     KeyfactorCommonQueryableExtensionsSortOrder as SortOrder,
@@ -206,6 +207,16 @@ def test_keyfactors_sdk_reads_cas_and_templates(command: SandboxServer) -> None:
     assert needs == {
         item.name: item.requires_approval for item in policy.templates.values()
     }
+
+
+def test_keyfactors_sdk_reads_what_the_account_may_do(command: SandboxServer) -> None:
+    with sdk(command) as client:
+        own = get_security_my.sync(client=client)
+
+    held: Any = own.global_permissions if own else []
+    assert own
+    assert own.roles
+    assert len({(item.area, item.permission) for item in held}) == len(held) > 1
 
 
 def test_keyfactors_sdk_reads_stores_that_lack_what_a_store_can_lack(

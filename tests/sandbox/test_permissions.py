@@ -54,6 +54,7 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, set[Right]]] = [
     ("GET", f"/Agents/{GUID}", None, AGENT),
     ("GET", "/CertificateAuthority", None, {Right.READ_AUTHORITIES}),
     ("GET", "/Templates", None, {Right.READ_TEMPLATES}),
+    ("GET", "/Security/My", None, set()),
     ("GET", "/Status/Endpoints", None, set()),
 ]
 
@@ -86,7 +87,7 @@ def test_a_user_without_rights_is_refused_everything_but_the_list_of_endpoints()
     open_calls = [
         path for m, path, body, _ in CALLS if call(client, m, path, body).status != 403
     ]
-    assert open_calls == ["/Status/Endpoints"]
+    assert open_calls == ["/Security/My", "/Status/Endpoints"]
 
 
 @pytest.mark.parametrize("dialect", ["10", "11", "24", "25"])
@@ -96,6 +97,34 @@ def test_a_refusal_names_the_permission_in_the_words_of_the_dialect(
     answer = user(Rights(), site(dialect=dialect)).get("/Agents")
     right = Right.READ_AGENTS
     assert (ROLES[right] if dialect == "10" else right.value) in message_of(answer)
+
+
+#: The rights to enroll by CSR and to read agents, as ``GET /Security/My`` tells them.
+OWN_ROLES = [("AgentManagement", "Read"), ("CertificateEnrollment", "EnrollCSR")]
+OWN_CLAIMS = [("/agents/management/", "read"), ("/certificates/enrollment/", "csr")]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "told"),
+    [("10", OWN_ROLES), ("11", OWN_ROLES), ("24", OWN_CLAIMS), ("25", OWN_CLAIMS)],
+)
+def test_a_caller_is_told_its_global_rights_and_none_of_single_containers(
+    dialect: str, told: list[tuple[str, str]]
+) -> None:
+    rights = holding(
+        Right.ENROLL_CSR, Right.READ_AGENTS, containers={Right.MODIFY_STORES: {2}}
+    )
+    own = user(rights, site(dialect=dialect)).get("/Security/My")
+    assert own.status == 200
+    assert own.json == {
+        "Roles": ["EXAMPLE\\user"],
+        "GlobalPermissions": [{"Area": a, "Permission": p} for a, p in told],
+    }
+
+
+def test_without_signing_in_no_rights_are_told() -> None:
+    client = signed_in(site(), "nobody")
+    assert client.get("/Security/My").status == 401
 
 
 def test_all_missing_permissions_are_named_at_once() -> None:
