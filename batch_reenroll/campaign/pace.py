@@ -12,6 +12,7 @@ TCP CUBIC, RFC 9438, in straight lines).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 
 from batch_reenroll.campaign.latency import Latency
 from batch_reenroll.campaign.limiter import Gcra
@@ -68,6 +69,16 @@ _SLOW_FLOOR_SHARE = 0.1
 LOSS_LIMIT, _LOSS_WEIGHT = 0.12, 0.05
 
 
+class Cause(StrEnum):
+    """Why the rate is what it is, for machines."""
+
+    SLOW_START = "slow_start"
+    CEILING = "ceiling"
+    SLOW_ANSWERS = "slow_answers"
+    PUSHED_BACK = "pushed_back"
+    LOST_ANSWERS = "lost_answers"
+
+
 class Pace:
     """One pace for the whole campaign, and a gate for each limited authority.
 
@@ -79,6 +90,7 @@ class Pace:
 
     Attributes:
         cause: Why the rate is what it is, for people.
+        cause_code: The same, for machines.
     """
 
     def __init__(
@@ -101,7 +113,7 @@ class Pace:
         self._probe_s = _PROBE_S
         self._grown_s = now_s
         self._cut_s = self._held_until_s = float("-inf")
-        self.cause = "slow start"
+        self.cause, self.cause_code = "slow start", Cause.SLOW_START
 
     @property
     def rate_per_s(self) -> float:
@@ -164,6 +176,8 @@ class Pace:
         With that, the limit holds in windows of time that more than one process saw.
         """
         self._limiter.hold_until(now_s + 1.0 / self._ceiling)
+        for gate in self._gates.values():
+            gate.after_another(now_s)
 
     def is_held(self, now_s: float) -> bool:
         """Return whether Command asked for silence; a permit must be taken anew."""
@@ -180,6 +194,7 @@ class Pace:
             took_s, rule_s = self._latency.short_s or 0.0, self._latency.long_s or 0.0
             self._cut(now_s, factor)
             self.cause = f"answers took {took_s:.2f} s instead of {rule_s:.2f} s"
+            self.cause_code = Cause.SLOW_ANSWERS
 
     def throttled(
         self, now_s: float, *, sent_s: float, retry_after_s: float | None
@@ -202,6 +217,7 @@ class Pace:
         self._cut(now_s, CUT)
         self._probe_s = max(self._probe_s, _HOLD_SHARE * (retry_after_s or 0.0))
         self.cause = f"Command pushed back at {rate:.3g}/s"
+        self.cause_code = Cause.PUSHED_BACK
 
     def lost(self, now_s: float, *, sent_s: float) -> None:
         """Note a submission without an answer: timeout, reset, or 5xx.
@@ -212,6 +228,7 @@ class Pace:
         if self._lost > LOSS_LIMIT and not self._is_old(sent_s):
             self._cut(now_s, CUT_AGAIN)
             self.cause = f"{self._lost:.0%} of answers got lost"
+            self.cause_code = Cause.LOST_ANSWERS
 
     def _is_old(self, sent_s: float) -> bool:
         """Return whether a request left before the last cut could tell."""
@@ -245,7 +262,7 @@ class Pace:
         if rate > self.rate_per_s:
             self._limiter.rate_per_s = min(rate, self._ceiling)
             if self.rate_per_s >= self._ceiling:
-                self.cause = "ceiling"
+                self.cause, self.cause_code = "ceiling", Cause.CEILING
 
     def _slope(self, rate: float) -> tuple[float, float]:
         """Return the growth per second at ``rate``, and up to where it holds."""

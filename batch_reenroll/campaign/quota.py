@@ -107,6 +107,11 @@ class AuthorityGate:
             del self._sent_s[:old]
         return send_s
 
+    def after_another(self, now_s: float) -> None:
+        """Leave room for what an earlier process may just have sent."""
+        if self._limiter is not None:
+            self._limiter.hold_until(now_s + 1.0 / self._limiter.rate_per_s)
+
     def recall(self, sent_s: Iterable[float]) -> None:
         """Count earlier submissions, in any order: a quota must outlive the process."""
         if self._per_day is not None:

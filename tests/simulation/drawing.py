@@ -18,6 +18,7 @@ from simulation.scenario import (
     Tokens,
     Weather,
 )
+from simulation.steering import steered
 
 from batch_reenroll.campaign.lifecycle import RETRIES
 from batch_reenroll.campaign.settings import RunSettings
@@ -73,7 +74,7 @@ def draw(seed: int) -> Scenario:
         commit_s=rng.choice((0.0, 0.0, 0.002, 0.05)),
         full_disk=_spans(rng, (0, 0, 0, 0, 0, 1), 60.0),
     )
-    return _readable(scenario)
+    return _readable(steered(scenario))
 
 
 def _readable(scenario: Scenario) -> Scenario:

@@ -7,6 +7,7 @@ Only what differs from a field's default is written.
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -25,6 +26,11 @@ def as_python(value: Any) -> str:
     if isinstance(value, tuple):
         inside = ", ".join(as_python(item) for item in value)
         return f"({inside},)" if len(value) == 1 else f"({inside})"
+    if isinstance(value, dict):
+        told = [f"{key!r}: {as_python(item)}" for key, item in value.items()]
+        return f"{{{', '.join(told)}}}"
+    if isinstance(value, datetime):
+        return f"datetime.fromisoformat({value.isoformat()!r})"
     return repr(value)
 
 

@@ -10,7 +10,9 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
+from simulation.exits import wrong_codes
 from simulation.network import OPERATOR
+from simulation.plan import without_budgets
 from simulation.played import Ended, Played
 from simulation.scenario import Hand, Scenario, Weather
 
@@ -37,6 +39,7 @@ def faults(played: Played) -> list[str]:
     ends = _ends(played)
     for row in played.rows:
         found += [f"row {row.row_no}: {text}" for text in _row(row, played, jobs, ends)]
+    found += wrong_codes(played)
     found += _totals(played)
     found += _calm(played)
     found += _manners(played)
@@ -60,7 +63,9 @@ def _stop(ended: Ended, played: Played) -> list[str]:
         Stop.UNREACHABLE: sum(length for _, length in away) + 120.0
         > scenario.settings.unreachable_timeout_s,
         Stop.LEDGER: bool(scenario.full_disk),
-        Stop.BUDGET: scenario.settings.budget_limit != "100%",
+        Stop.BUDGET: scenario.settings != without_budgets(scenario.settings),
+        Stop.WINDOW: scenario.settings.until_window_end,
+        Stop.WAVE: scenario.settings.confirm_waves,
     }
     if explained.get(stop, False):
         return []

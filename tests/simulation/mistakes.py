@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from batch_reenroll.campaign import board, correlate
+from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.ends import Ends, Place
 from batch_reenroll.campaign.lanes import Lanes
 from batch_reenroll.campaign.lifecycle import State
@@ -19,13 +20,17 @@ from batch_reenroll.campaign.limiter import Gcra
 from batch_reenroll.campaign.looks import Looks
 from batch_reenroll.campaign.nouns import JobStatus, ReenrollmentRequest
 from batch_reenroll.campaign.pace import Pace
+from batch_reenroll.campaign.quota import AuthorityGate
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.rows import Decision, Fence, Row
+from batch_reenroll.campaign.waves import WavePlan, gate
 from batch_reenroll.command import CommandClient, auth
-from batch_reenroll.errors import CommandError, OutcomeUnknown
-from batch_reenroll.ledger import CampaignLedger, SqliteLedger
-from batch_reenroll.runner import prepare, submit, track
+from batch_reenroll.errors import CommandError, OutcomeUnknown, SignInRenewed
+from batch_reenroll.ledger import CampaignLedger, SqliteLedger, reader
+from batch_reenroll.ledger.codec import row_value
+from batch_reenroll.runner import gates, prepare, reading, submit, track, waves
 from batch_reenroll.runner.context import Context, Tracked
+from batch_reenroll.runner.waves import Waves
 
 
 def intent_after_the_post(patch: pytest.MonkeyPatch) -> None:
@@ -90,7 +95,7 @@ def no_settle_time(patch: pytest.MonkeyPatch) -> None:
 
 
 def conclude_before_rivals_show(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(correlate, "_open_view", lambda record, *_: record)
+    patch.setattr(correlate, "_open_view", lambda _, record, *__: record)
 
 
 def take_5xx_for_a_refusal(patch: pytest.MonkeyPatch) -> None:
@@ -115,7 +120,7 @@ def trust_a_lagging_inventory(patch: pytest.MonkeyPatch) -> None:
 
 def believe_a_shrinking_list(patch: pytest.MonkeyPatch) -> None:
     async def believed(self: track.Tracker, began_s: float) -> bool:
-        jobs, _ = await self._scheduled(None)
+        jobs, _ = await reading.scheduled_jobs(self.ctx, None)
         self.ctx.board.see_scheduled(jobs.values(), began_s)
         return True
 
@@ -254,3 +259,101 @@ def spin_on_a_full_disk(patch: pytest.MonkeyPatch) -> None:
                 written.set_result(None) if refusal is None else None
 
     patch.setattr(CampaignLedger, "_commit", commit)
+
+
+def look_at_the_window_when_a_row_is_taken(patch: pytest.MonkeyPatch) -> None:
+    """By the time its permit comes the window may have ended."""
+    patch.setattr(Calendar, "is_open", lambda *_: True)
+
+
+def run_on_in_the_next_window(patch: pytest.MonkeyPatch) -> None:
+    """While all slots are taken, a window ends and the next one opens."""
+    patch.setattr(submit, "_window_ends_s", lambda *_: [])
+
+
+def open_waves_unsoaked(patch: pytest.MonkeyPatch) -> None:
+
+    def at_once(wave: WavePlan, *rest: Any, **more: Any) -> Any:
+        return gate(replace(wave, soak_s=0), *rest, **more)
+
+    patch.setattr(waves, "gate", at_once)
+
+
+def open_waves_over_budget(patch: pytest.MonkeyPatch) -> None:
+
+    def generous(wave: WavePlan, *rest: Any, **more: Any) -> Any:
+        return gate(replace(wave, max_failures=None), *rest, **more)
+
+    patch.setattr(waves, "gate", generous)
+
+
+def take_every_resume_for_consent(patch: pytest.MonkeyPatch) -> None:
+    """Nobody has been asked where the process died before it could ask."""
+    take_up = Waves.take_up
+
+    async def consenting(self: Waves) -> None:
+        await take_up(self)
+        self._confirmed = bool(self.ctx.settings.waves)
+
+    patch.setattr(Waves, "take_up", consenting)
+
+
+def forget_that_a_wave_was_opened(patch: pytest.MonkeyPatch) -> None:
+    """A wave of which no row had to be sent is opened anew, and asked for, for ever."""
+    told = CampaignLedger.wave_events
+
+    async def of_questions(self: CampaignLedger) -> list[tuple[str, str]]:
+        return [line for line in await told(self) if line[0] == "wave_asked"]
+
+    patch.setattr(CampaignLedger, "wave_events", of_questions)
+
+
+def forget_the_quota(patch: pytest.MonkeyPatch) -> None:
+    """A new process knows nothing of what a CA was sent today."""
+    patch.setattr(Pace, "recall", lambda *_: None)
+
+
+def forget_the_rate_of_a_ca(patch: pytest.MonkeyPatch) -> None:
+    """A new process knows nothing of what a CA has just been sent."""
+    patch.setattr(AuthorityGate, "after_another", lambda *_: None)
+
+
+def feed_on_behind_a_breaker(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(gates, "_opens_s", lambda _: float("-inf"))
+
+
+def forget_what_a_stop_was_taking_back(patch: pytest.MonkeyPatch) -> None:
+    """A row whose job is taken back after all is sent again by the next run."""
+    moved = Row.moved
+
+    def forgetful(self: Row, move: Any) -> Row:
+        return replace(moved(self, move), reason=None)
+
+    patch.setattr(Row, "moved", forgetful)
+    patch.setattr(reader, "row_value", lambda r: replace(row_value(r), reason=None))
+
+
+def resend_after_a_401(patch: pytest.MonkeyPatch) -> None:
+    """The second request takes no turn of its own."""
+    post = CommandClient.submit
+
+    async def at_once(self: CommandClient, request: ReenrollmentRequest) -> int:
+        try:
+            return await post(self, request)
+        except SignInRenewed:
+            return await post(self, request)
+
+    patch.setattr(CommandClient, "submit", at_once)
+
+
+def remember_429s_over_a_closed_time(patch: pytest.MonkeyPatch) -> None:
+    """Two 429s with a blackout between them pass for a Command that is away."""
+    closed_s = submit._closed_s
+
+    def remembering(ctx: Context) -> float:
+        since_s = ctx.throttled_since_s
+        waits_s = closed_s(ctx)
+        ctx.throttled_since_s = since_s
+        return waits_s
+
+    patch.setattr(submit, "_closed_s", remembering)

@@ -62,7 +62,7 @@ _COMMAND = Settings(
 )
 _LOSSES = Weather(latency_s=0.5, lost_request=0.2, lost_answer=0.3, error_after=0.1)
 
-_PLAIN = Scenario(
+PLAIN = Scenario(
     seed=0,
     fleet=FleetPlan(stores=8, orchestrators=2),
     command=_COMMAND,
@@ -72,7 +72,7 @@ _PLAIN = Scenario(
 
 #: Somebody else works on the same stores at the same time.
 _CROWDED = replace(
-    _PLAIN,
+    PLAIN,
     strangers=tuple((1.0 + n / 4, n % 8) for n in range(16)),
 )
 
@@ -82,21 +82,19 @@ MUTATIONS = (
         name="write the intent after the POST",
         make=mistakes.intent_after_the_post,
         scenario=replace(
-            _PLAIN, crashes=tuple(Crash(moment=Moment.POSTED, n=n) for n in (1, 2, 3))
+            PLAIN, crashes=tuple(Crash(moment=Moment.POSTED, n=n) for n in (1, 2, 3))
         ),
     ),
     Mutation(
         name="drop the fence",
         make=mistakes.no_fence,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             weather=replace(_LOSSES, lost_answer=0.1),
             second_aliases=tuple(range(8)),
         ),
     ),
-    Mutation(
-        name="resend on timeout", make=mistakes.resend_on_timeout, scenario=_PLAIN
-    ),
+    Mutation(name="resend on timeout", make=mistakes.resend_on_timeout, scenario=PLAIN),
     Mutation(
         name="adopt the newest job of the store",
         make=mistakes.adopt_the_newest,
@@ -107,7 +105,7 @@ MUTATIONS = (
         name="forget one CompletedWillRetry",
         make=mistakes.forget_completed_will_retry,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             fleet=FleetPlan(stores=4, orchestrators=2, broken_stores=2),
             command=replace(_COMMAND, job_retry_count=1, job_retry_delay_s=30.0),
             retries=(Retry(after_s=5.0),),
@@ -117,7 +115,7 @@ MUTATIONS = (
         name="give a lost answer no time to settle",
         make=mistakes.no_settle_time,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             weather=Weather(latency_s=2.0, lost_answer=0.3, delayed=0.4),
         ),
     ),
@@ -133,7 +131,7 @@ MUTATIONS = (
     Mutation(
         name="take 5xx for a refusal",
         make=mistakes.take_5xx_for_a_refusal,
-        scenario=replace(_PLAIN, weather=Weather(latency_s=0.5, error_after=0.3)),
+        scenario=replace(PLAIN, weather=Weather(latency_s=0.5, error_after=0.3)),
     ),
     Mutation(
         name="trust an inventory that lags behind a stranger's job",
@@ -151,7 +149,7 @@ MUTATIONS = (
         make=mistakes.believe_a_shrinking_list,
         known=6,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             fleet=FleetPlan(stores=60, orchestrators=4, slow=0),
             command=replace(
                 _COMMAND,
@@ -178,7 +176,7 @@ MUTATIONS = (
         name="forget within a look that a job has ended",
         make=mistakes.forget_that_a_job_has_ended,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             fleet=FleetPlan(stores=4, orchestrators=2, broken_stores=2),
             command=replace(_COMMAND, job_retry_count=2, job_retry_delay_s=1.0),
             retries=(Retry(after_s=5.0),),
@@ -189,7 +187,7 @@ MUTATIONS = (
         make=mistakes.burst_by_intervals,
         known=4,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             fleet=FleetPlan(stores=30, orchestrators=4),
             settings=replace(_SETTINGS, rate_per_s=5.0, burst=5, per_orchestrator=10),
             weather=Weather(latency_s=0.3, throttled=0.3),
@@ -199,7 +197,7 @@ MUTATIONS = (
         name="forget the slots of resumed rows",
         make=mistakes.forget_the_cap,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             settings=replace(_SETTINGS, per_orchestrator=2),
             crashes=tuple(Crash(moment=Moment.STEP, n=300) for _ in range(3)),
         ),
@@ -207,13 +205,13 @@ MUTATIONS = (
     Mutation(
         name="do not refresh a token that was refused",
         make=mistakes.never_refresh,
-        scenario=replace(_PLAIN, tokens=Tokens(revoked=(5.0, 20.0))),
+        scenario=replace(PLAIN, tokens=Tokens(revoked=(5.0, 20.0))),
     ),
     Mutation(
         name="fetch a token for each request that was refused",
         make=mistakes.refresh_for_everybody,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             fleet=FleetPlan(stores=30, orchestrators=4),
             tokens=Tokens(revoked=(1.0, 2.0, 5.0)),
         ),
@@ -222,7 +220,7 @@ MUTATIONS = (
         name="let requests wait for a new token while the old one is good",
         make=mistakes.wait_for_each_new_token,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             fleet=FleetPlan(stores=40, orchestrators=4),
             settings=replace(_SETTINGS, rate_per_s=1.0, per_orchestrator=20),
             weather=Weather(latency_s=1.0),
@@ -234,7 +232,7 @@ MUTATIONS = (
         make=mistakes.conclude_from_one_look,
         known=8,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             fleet=FleetPlan(stores=20, orchestrators=4),
             command=replace(_COMMAND, heartbeat_s=60.0, history_lag_s=3.3),
             weather=Weather(latency_s=0.3, lost_answer=0.5, outages=((3.0, 45.0),)),
@@ -255,7 +253,7 @@ MUTATIONS = (
         name="keep an inventory however long the row waits",
         make=mistakes.keep_an_old_inventory,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             command=replace(_COMMAND, inventory_delay_s=20.0),
             settings=replace(_SETTINGS, rate_per_s=0.05),
             weather=Weather(latency_s=0.5),
@@ -265,13 +263,13 @@ MUTATIONS = (
     Mutation(
         name="let moves wait behind a ledger that refused one",
         make=mistakes.spin_on_a_full_disk,
-        scenario=replace(_PLAIN, full_disk=((1.0, 30.0),)),
+        scenario=replace(PLAIN, full_disk=((1.0, 30.0),)),
     ),
     Mutation(
         name="look for the jobs of other rows of the store",
         make=mistakes.look_for_jobs_of_other_rows,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             weather=Weather(lost_request=0.3, outages=((2.0, 200.0),)),
             retries=(Retry(after_s=5.0),),
             second_aliases=tuple(range(8)),
@@ -292,7 +290,7 @@ MUTATIONS = (
         name="forget what the process before has just sent",
         make=mistakes.begin_afresh_after_each_crash,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             settings=replace(_SETTINGS, rate_per_s=0.5),
             weather=Weather(latency_s=0.01),
             crashes=tuple(Crash(moment=Moment.POSTED, n=1) for _ in range(3)),
@@ -302,7 +300,7 @@ MUTATIONS = (
         name="date what ended by the beginning of the look",
         make=mistakes.date_ends_by_the_looks_beginning,
         scenario=replace(
-            _PLAIN,
+            PLAIN,
             fleet=FleetPlan(stores=20, orchestrators=4),
             settings=replace(_SETTINGS, rate_per_s=1.0, verify_timeout_s=40.0),
             command=replace(_COMMAND, inventory_delay_s=30.0, return_limit_max=2),

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from simulation.ceilings import Post
 from simulation.life import Life
 from simulation.scenario import Moment, Scenario, Weather
 from simulation.tokens import Office, within
-from simulation.watch import Post, Watch
+from simulation.watch import Watch
 
 from batch_reenroll.command.answer import Answer
 from batch_reenroll.command.query import Params, encode

@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from batch_reenroll.campaign.plan import Directory, Wish, resolve
+from batch_reenroll.campaign.draw import WaveRow, assign
+from batch_reenroll.campaign.plan import Directory, Verdict, Wish, resolve
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.campaign.waves import WavePlan
 
 CAMPAIGN = "simulated"
 
 
 def planned(
-    wishes: Iterable[Mapping[str, str]], directory: Directory
+    wishes: Iterable[Mapping[str, str]],
+    directory: Directory,
+    waves: Sequence[WavePlan] = (),
 ) -> Iterator[PlannedRow]:
-    """Yield the rows of the campaign, resolved against Command."""
-    for number, wish in enumerate(wishes, 1):
+    """Yield the rows of the campaign, resolved against Command, in their waves."""
+    verdicts = [resolve(_wish(wish), directory) for wish in wishes]
+    drawn = _drawn(verdicts, waves)
+    for number, (verdict, wave) in enumerate(zip(verdicts, drawn, strict=True), 1):
         yield PlannedRow(
-            row_no=number,
-            row_id=f"r{number}",
-            cells=(),
-            verdict=resolve(_wish(wish), directory),
+            row_no=number, row_id=f"r{number}", cells=(), verdict=verdict, wave=wave
         )
+
+
+def _drawn(
+    verdicts: Sequence[Verdict], waves: Sequence[WavePlan]
+) -> Sequence[str | None]:
+    rows = [
+        WaveRow(
+            row_no=number,
+            store_type=verdict.store_type,
+            orchestrator=verdict.orchestrator,
+            authority=verdict.request.certificate_authority or "",
+        )
+        for number, verdict in enumerate(verdicts, 1)
+    ]
+    if not waves:
+        return [None] * len(rows)
+    return assign(rows, waves, seed=CAMPAIGN).waves
+
+
+def without_budgets(settings: RunSettings) -> RunSettings:
+    """Return the settings with no limit on failures, of the campaign or of a wave."""
+    waves = tuple(replace(wave, max_failures=None) for wave in settings.waves)
+    return replace(settings, budget_limit="100%", waves=waves)
 
 
 def campaign_of(settings: RunSettings) -> Campaign:
@@ -51,7 +78,7 @@ def _wish(row: Mapping[str, str]) -> Wish:
         store_type=None,
         subject_name=row["SubjectName"],
         alias=row["Alias"],
-        certificate_authority=row["CertificateAuthority"],
+        certificate_authority=row["CertificateAuthority"] or None,
         certificate_template=row["CertificateTemplate"],
         job_properties={},
         sans=None,

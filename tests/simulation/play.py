@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from simulation.ceilings import DAY_S
 from simulation.life import LIFE, Died, Life, mortal_tasks
 from simulation.network import OPERATOR, PASSWORD, STRANGER, Dice, Net, Wire, basic
-from simulation.plan import CAMPAIGN, campaign_of, planned
+from simulation.plan import CAMPAIGN, campaign_of, planned, without_budgets
 from simulation.played import Ended, Played
 from simulation.scenario import Crash, Halt, Hand, Moment, Retry, Scenario, Weather
 from simulation.tokens import Office, authenticator, within
@@ -40,22 +41,23 @@ from batch_reenroll.sandbox import (
 )
 from batch_reenroll.text import rfc3339
 
-#: 2027-01-15 08:00 UTC.
-START = 1_800_000_000.0
-
 #: No life of our process may take longer than this, in virtual seconds.
 HORIZON_S = 40_000.0
 
 #: No campaign may need more lives and runs than this.
 MAX_LIVES = 60
 
+#: Windows whose end a person lets end the run; then runs wait for the next.
+MAX_WINDOWS = 8
+
 
 @dataclass(slots=True)
 class _Clock:
     loop: asyncio.AbstractEventLoop
+    start: datetime
 
     def now_utc(self) -> datetime:
-        return datetime.fromtimestamp(START, UTC) + timedelta(seconds=self.loop.time())
+        return self.start + timedelta(seconds=self.loop.time())
 
     def monotonic(self) -> float:
         return self.loop.time()
@@ -64,7 +66,7 @@ class _Clock:
 class _Mute(Console):
     """Nobody listens."""
 
-    def warn(self, message: str, **fields: object) -> None:
+    def warn(self, message: str, event: str = "", **fields: object) -> None:
         """Say nothing."""
 
 
@@ -111,14 +113,17 @@ class _Stage:
         scenario = self._scenario
         self._time = asyncio.get_running_loop()
         self._time.set_exception_handler(self._unhandled)
-        self._clock = _Clock(self._time)
+        start = datetime.fromtimestamp(scenario.start_s, UTC)
+        self._clock = _Clock(self._time, start)
         # A POST leaves when its intent is durable: up to two commits after its permit.
         slack_s = 2 * scenario.commit_s
-        self._watch = Watch(self._time.time, scenario.settings, slack_s)
+        self._watch = Watch(
+            self._time.time, scenario.settings, slack_s, scenario.start_s
+        )
         self._core = Core(
             self._fleet,
             SimulatedWorks(),
-            started_at=START + scenario.skew_s,
+            started_at=scenario.start_s + scenario.skew_s,
             settings=scenario.command,
             identities=(
                 Identity(user=OPERATOR, password=PASSWORD),
@@ -148,7 +153,8 @@ class _Stage:
         return Office(tokens, self._time.time) if tokens else None
 
     def _command_now(self) -> float:
-        return START + self._scenario.skew_s + self._time.time()
+        scenario = self._scenario
+        return scenario.start_s + scenario.skew_s + self._time.time()
 
     # -- persons ---------------------------------------------------------------------
 
@@ -162,7 +168,7 @@ class _Stage:
         while self._n_lives < MAX_LIVES:
             crash = crashes.popleft() if crashes else None
             began_s = self._time.time()
-            async with asyncio.timeout(HORIZON_S):
+            async with asyncio.timeout(self._horizon_s()):
                 end = await self._live(crash)
             if end is None:
                 await asyncio.sleep(crash.down_s if crash else 0.0)
@@ -174,6 +180,14 @@ class _Stage:
                 return
         self._watch.blame(f"did not end in {MAX_LIVES} runs")
 
+    def _horizon_s(self) -> float:
+        """Return how long one life may take: whole days may have to be waited for."""
+        limits = self._settings.authorities.values()
+        n_rows = self._fleet.plan.stores + len(self._scenario.second_aliases)
+        days = sum(n_rows * 4 // limit.per_day for limit in limits if limit.per_day)
+        days += 15 * bool(self._settings.windows)
+        return HORIZON_S + days * DAY_S
+
     def _ended(self, began_s: float, end: RunEnd) -> Ended:
         ended_s, office = self._time.time(), self._net.office
         refused = office is not None and office.excuses(began_s, ended_s)
@@ -183,7 +197,10 @@ class _Stage:
         """A person looks at the reason of the stop, mends it, and resumes."""
         halt = self._halted[-1] if self._halted else Halt(at_s=0.0)
         if stop is Stop.BUDGET:
-            self._settings = replace(self._settings, budget_limit="100%")
+            self._settings = without_budgets(self._settings)
+        elif len([e for e in self._ends if e.end.stop is Stop.WINDOW]) > MAX_WINDOWS:
+            self._settings = replace(self._settings, until_window_end=False)
+        self._watch.settings = self._watch.order.settings = self._settings
         pause_s = 60.0 if stop in _TROUBLES else halt.resume_after_s
         await asyncio.sleep(pause_s)
 
@@ -253,6 +270,7 @@ class _Stage:
         """Live one life; return how the run ended, or None where the process died."""
         self._n_lives += 1
         self._record("run_started", stop_requested=None)
+        self._watch.run_began()
         life = Life(crash)
         with SqliteLedger(self._path) as ledger:
             token = LIFE.set(life)
@@ -334,13 +352,17 @@ class _Stage:
         with SqliteLedger(self._path) as ledger:
             ledger.create(
                 campaign_of(self._settings),
-                planned(self._wishes(), directory),
-                at=datetime.fromtimestamp(START, UTC),
+                planned(self._wishes(), directory, self._settings.waves),
+                at=self._clock.start,
                 digests=lambda: ("0" * 64, "0" * 64),
             )
 
     def _wishes(self) -> list[dict[str, str]]:
         wishes = list(self._fleet.manifest_rows())
+        names = self._scenario.authorities
+        if names:
+            for n, wish in enumerate(wishes):
+                wish["CertificateAuthority"] = names[n % len(names)]
         more = [wishes[n] for n in self._scenario.second_aliases]
         return wishes + [{**row, "Alias": f"{row['Alias']}-b"} for row in more]
 
@@ -374,4 +396,4 @@ _SIGNALS: Mapping[Hand, Stop] = {Hand.SIGINT: Stop.SIGINT, Hand.SIGTERM: Stop.SI
 _TROUBLES = frozenset({Stop.BUDGET, Stop.UNREACHABLE, Stop.NOT_AUTHORISED, Stop.LEDGER})
 
 
-__all__ = ["CAMPAIGN", "START", "Ended", "Played", "play"]
+__all__ = ["CAMPAIGN", "Ended", "Played", "play"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulation.ceilings import Post
 from simulation.scenario import Halt, Scenario
-from simulation.watch import Post
 
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.rows import Row

@@ -17,6 +17,9 @@ from batch_reenroll.sandbox.pages import Mischief
 
 Span = tuple[float, float]
 
+#: 2027-01-15 08:00 UTC.
+START = 1_800_000_000.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
@@ -148,6 +151,9 @@ class Scenario:
         agent_skews_s: Clocks of the orchestrators less Command's, taken in turn.
         commit_s: How long a commit takes.
         full_disk: Times in which every commit fails.
+        authorities: What the stores' rows name as their CA, taken in turn, "" for
+            none; empty = as the fleet says.
+        start_s: When it begins by our clock, seconds since the epoch.
     """
 
     seed: int
@@ -165,3 +171,5 @@ class Scenario:
     agent_skews_s: tuple[float, ...] = ()
     commit_s: float = 0.0
     full_disk: tuple[Span, ...] = ()
+    authorities: tuple[str, ...] = ()
+    start_s: float = START

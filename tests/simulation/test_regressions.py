@@ -226,6 +226,16 @@ REGRESSIONS = {
             Crash(moment=Moment.BEFORE_COMMIT, n=3),
         ),
     ),
+    "a ledger writer that dies before its first batch answers nobody": Scenario(
+        seed=20,
+        fleet=FleetPlan(stores=8, orchestrators=2, seed=20),
+        command=Settings(nightly_inventory=False),
+        settings=RunSettings(poll_interval_s=5.0, budget_limit="100%"),
+        crashes=(
+            Crash(moment=Moment.POSTED, n=1),
+            *(Crash(moment=Moment.STEP, n=n) for n in range(1, 8)),
+        ),
+    ),
 }
 
 

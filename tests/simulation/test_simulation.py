@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from simulation.drawing import draw
@@ -19,7 +20,7 @@ from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.sandbox import FleetPlan, Settings
 
 _BLOCK = 15
-_SEEDS = 210
+_SEEDS = 150
 
 #: A small campaign to which nothing happens.
 _CALM = Scenario(
@@ -137,8 +138,9 @@ def test_a_failing_scenario_is_shrunk_and_printed_as_python(
 
 def test_drawn_scenarios_survive_printing() -> None:
     from simulation import scenario as nouns
+    from simulation import steering
 
-    names = {**globals(), **vars(nouns)}
+    names = {**vars(steering), **globals(), **vars(nouns), "Fraction": Fraction}
     for seed in range(50):
         drawn = draw(seed)
         assert eval(as_python(drawn), names) == drawn
