@@ -15,6 +15,7 @@
     └─ CommandError                            what talking to Command can come to
        ├─ NotSent                    retry     no byte of the request left (exit 9)
        ├─ OutcomeUnknown             look      the request may have been carried out
+       ├─ SignInRenewed              retry     401, not carried out; sign-in is mended
        ├─ Throttled                  slow down 429: refused, not carried out
        ├─ Refused(status)            row ends  a 4xx that no retry mends
        ├─ NotAuthorised              exit 8    401 or 403
@@ -177,6 +178,12 @@ class OutcomeUnknown(CommandError):
     """The request may have been carried out: timeout, reset or 5xx after it left."""
 
     code = "outcome_unknown"
+
+
+class SignInRenewed(CommandError):
+    """401: not carried out. The token has been replaced since; it may be sent again."""
+
+    code = "sign_in_renewed"
 
 
 class Throttled(CommandError):

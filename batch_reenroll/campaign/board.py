@@ -11,13 +11,21 @@ jobs only of places that somebody asked to :meth:`JobBoard.watch`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from batch_reenroll.campaign.ends import Ends, Place
 from batch_reenroll.campaign.looks import Looks
+from batch_reenroll.campaign.matching import (
+    Corner,
+    corner_of,
+    corners_of,
+    place_of,
+    record_fits,
+    scheduled_fits,
+)
 from batch_reenroll.campaign.nouns import (
     JobRecord,
     JobResult,
@@ -27,8 +35,6 @@ from batch_reenroll.campaign.nouns import (
 from batch_reenroll.campaign.rows import Fence, Row
 
 _FINAL = frozenset({JobStatus.COMPLETED, JobStatus.ACKNOWLEDGED})
-_KIND = "reenrollment"
-_TAIL = re.compile(r"[\w.-]*\Z")
 
 
 def is_final(record: JobRecord) -> bool:
@@ -36,46 +42,17 @@ def is_final(record: JobRecord) -> bool:
     return record.status in _FINAL
 
 
-def place_of(client_machine: str, store_path: str) -> Place:
-    """Return the key under which one store's jobs are found, letter case aside."""
-    return client_machine.casefold(), store_path.casefold()
-
-
-def kind_fits(job_type: str, capability: str) -> bool:
-    """Return whether ``job_type`` is a reenrollment of this capability.
-
-    Command sends ``WinCertReenrollment`` where the documents say ``Reenrollment``
-    (keyfactor-command.md 2.4); either fits.
-    """
-    kind = job_type.casefold()
-    if not capability:
-        return _KIND in kind
-    return kind in (_KIND, capability.casefold() + _KIND)
-
-
-def target_fits(target: str, store_path: str) -> bool:
-    """Return whether a ScheduledJobs target names this store path.
-
-    The format is not confirmed (keyfactor-command.md 3.1): the path alone, or ending
-    with the path after a character that cannot be part of a longer name.
-    """
-    text, path = target.casefold(), store_path.casefold()
-    if not path or not text.endswith(path):
-        return False
-    head = text[: -len(path)]
-    return not head or not (head[-1].isalnum() or head[-1] in "_-./\\")
-
-
-def _tail(text: str) -> str:
-    match = _TAIL.search(text.casefold())
-    return match.group() if match else ""
-
-
 @dataclass(slots=True)
 class _Job:
-    """One job: its tries so far, lowest and highest JobHistoryId, and last record."""
+    """One job: its tries so far, lowest and highest JobHistoryId, and last record.
+
+    ``read_s`` is when the look began that read the record last. ``missed``: it waited,
+    and the last list, which may have lost it between two pages, did not show it.
+    """
 
     first_seen_s: float
+    read_s: float = 0.0
+    missed: bool = False
     scheduled: ScheduledJob | None = None
     lowest_id: int | None = None
     record: JobRecord | None = None
@@ -87,20 +64,27 @@ class JobBoard:
 
     Attributes:
         high_id: Highest JobHistoryId seen, 0 for none.
-        look_began_s: When the last complete look began, monotonic seconds, or None.
-        looks: All complete looks, for proofs of absence.
+        look_began_s: When the last complete look at all orchestrators began, monotonic
+            seconds, or None.
+        looks: The complete looks at all orchestrators, for proofs of absence; see
+            :meth:`looks_of`.
+        touched: Jobs of which this look has read a row of history.
     """
 
     high_id: int = 0
     look_began_s: float | None = None
     looks: Looks = field(default_factory=Looks, compare=False)
+    touched: set[str] = field(default_factory=set, compare=False)
     _jobs: dict[str, _Job] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
-    _by_tail: dict[str, set[str]] = field(default_factory=dict)
+    _missed: set[str] = field(default_factory=set)
+    _by_corner: dict[Corner, set[str]] = field(default_factory=dict)
     _by_place: dict[Place, set[str]] = field(default_factory=dict)
     _watched: dict[Place, int] = field(default_factory=dict)
     _ends: Ends = field(default_factory=Ends)
     _gone: set[str] = field(default_factory=set)
+    _alone: dict[str, Looks] = field(default_factory=dict, compare=False)
+    _began_s: float = field(default=0.0, compare=False)
 
     def watch(self, row: Row) -> None:
         """Keep ended jobs of this row's place until :meth:`unwatch`."""
@@ -119,21 +103,49 @@ class JobBoard:
             if record is not None and is_final(record):
                 self._drop(job_id)
 
-    def see_scheduled(self, jobs: Iterable[ScheduledJob], at_s: float) -> None:
-        """Begin a look: replace the list of waiting jobs by one read at ``at_s``."""
+    def begin_look(self, at_s: float) -> None:
+        """Begin a look at ``at_s``; the list of waiting jobs stays as it was."""
         self._gone = set()
-        self._by_tail = {}
-        gone, self._waiting = self._waiting, set()
+        self.touched = set()
+        self._began_s = at_s
+
+    def see_scheduled(
+        self, jobs: Iterable[ScheduledJob], at_s: float, *, surely: bool = True
+    ) -> None:
+        """Begin a look: replace the list of waiting jobs by one read at ``at_s``.
+
+        Args:
+            jobs: All that wait.
+            at_s: When the look began, monotonic seconds.
+            surely: Whether the list cannot have lost a job between two pages. Where
+                it can, a job that it does not show waits no more, but when it was
+                first seen is remembered for another look.
+        """
+        self.begin_look(at_s)
+        self._by_corner = {}
+        before, self._waiting = self._waiting, set()
         for job in jobs:
             known = self._jobs.setdefault(job.job_id, _Job(first_seen_s=at_s))
-            known.scheduled = job
+            known.scheduled, known.missed = job, False
             self._waiting.add(job.job_id)
-            self._by_tail.setdefault(_tail(job.target), set()).add(job.job_id)
-        for job_id in gone - self._waiting:
-            known = self._jobs[job_id]
-            known.scheduled = None
-            if known.record is None:
-                del self._jobs[job_id]
+            self._by_corner.setdefault(corner_of(job), set()).add(job.job_id)
+        for job_id in (before | self._missed) - self._waiting:
+            self._miss(job_id, surely=surely)
+
+    def _miss(self, job_id: str, *, surely: bool) -> None:
+        """Note that the last list does not show a job that was waiting before."""
+        self._missed.discard(job_id)
+        known = self._jobs.get(job_id)
+        if known is None:
+            return
+        known.scheduled = None
+        if known.record is not None:
+            return
+        if surely or known.missed:
+            del self._jobs[job_id]
+        else:
+            known.missed = True
+            self._missed.add(job_id)
 
     def see_history(
         self,
@@ -159,6 +171,7 @@ class JobBoard:
         for record in newest_first:
             self.high_id = max(self.high_id, record.history_id)
             place = place_of(record.client_machine, record.store_path)
+            self.touched.add(record.job_id)
             seen_s = at_s if read_s is None else read_s
             self._note_end(place, record, seen_s, server_time)
             known = self._jobs.get(record.job_id)
@@ -168,6 +181,7 @@ class JobBoard:
                 if record.job_id in self._gone:
                     continue
                 known = self._jobs[record.job_id] = _Job(first_seen_s=at_s)
+            known.read_s = at_s
             if known.lowest_id is None or record.history_id < known.lowest_id:
                 known.lowest_id = record.history_id
             newest = known.record
@@ -178,13 +192,32 @@ class JobBoard:
                 self._gone.add(record.job_id)
                 self._drop(record.job_id)
 
-    def finish_look(self, began_s: float, between_s: float | None = None) -> None:
+    def finish_look(
+        self,
+        began_s: float,
+        between_s: float | None = None,
+        *,
+        alone: Iterable[str] | None = None,
+    ) -> None:
         """Say that both lists were read to the end in a look begun at ``began_s``.
 
-        ``between_s`` is when the first had been read; None = at once.
+        Args:
+            began_s: Monotonic seconds.
+            between_s: When the first had been read; None = at once.
+            alone: The orchestrators whose own lists were; None = all.
         """
-        self.look_began_s = began_s
-        self.looks.add(began_s, began_s if between_s is None else between_s)
+        between_s = began_s if between_s is None else between_s
+        if alone is None:
+            self.look_began_s = began_s
+            self.looks.add(began_s, between_s)
+            return
+        for agent_id in alone:
+            own = self._alone.setdefault(agent_id, Looks(of_all=self.looks))
+            own.add(began_s, between_s)
+
+    def looks_of(self, agent_id: str) -> Looks:
+        """Return the complete looks that count for one orchestrator."""
+        return self._alone.get(agent_id, self.looks)
 
     def latest(self, job_id: str) -> JobRecord | None:
         """Return the job's row with the highest JobHistoryId, or None."""
@@ -203,11 +236,12 @@ class JobBoard:
     def jobs_at(self, row: Row) -> frozenset[str]:
         """Return ids of all known jobs that could belong to the row's store."""
         found = set()
-        for job_id in self._by_tail.get(_tail(row.store_path), ()):
-            known = self._jobs[job_id]
-            job = known.scheduled if known.record is None else None
-            if job is not None and scheduled_fits(job, row):
-                found.add(job_id)
+        for corner in corners_of(row):
+            for job_id in self._by_corner.get(corner, ()):
+                known = self._jobs[job_id]
+                job = known.scheduled if known.record is None else None
+                if job is not None and scheduled_fits(job, row):
+                    found.add(job_id)
         place = place_of(row.client_machine, row.store_path)
         for job_id in self._by_place.get(place, ()):
             record = self._jobs[job_id].record
@@ -251,7 +285,7 @@ class JobBoard:
         """Say that the row's job is ours: its end is no stranger's."""
         if row.job_id is not None:
             place = place_of(row.client_machine, row.store_path)
-            self._ends.claim(place, row.job_id, at_s=self.look_began_s or 0.0)
+            self._ends.claim(place, row.job_id, at_s=self._began_s)
 
     def forget_ends(self, before_s: float) -> None:
         """Forget ends of jobs before a moment: inventories have followed by then."""
@@ -276,15 +310,32 @@ class JobBoard:
         """Return the fence for an attempt of ``row`` that is about to be made."""
         return Fence(history_id=self.high_id, jobs=self.jobs_at(row))
 
-    def unfinished(self, below_id: int) -> list[str]:
-        """Return ids of unended jobs whose last row lies at or below ``below_id``."""
-        return sorted(
-            job_id
-            for job_id, job in self._jobs.items()
-            if job.record is not None
-            and not is_final(job.record)
-            and job.record.history_id <= below_id
-        )
+    @property
+    def n_waiting(self) -> int:
+        """Jobs that the last list of ScheduledJobs showed."""
+        return len(self._waiting)
+
+    def unfinished(self, below_id: int, read_before_s: float = math.inf) -> list[str]:
+        """Return ids of unended jobs whose last row lies at or below ``below_id``.
+
+        With ``read_before_s`` only those that no look begun then or later has read.
+        """
+        return sorted(record.job_id for record in self._open(below_id, read_before_s))
+
+    def open_ids(self, below_id: int) -> list[int]:
+        """Return the JobHistoryIds of those rows, in any order."""
+        return [record.history_id for record in self._open(below_id, math.inf)]
+
+    def _open(self, below_id: int, read_before_s: float) -> Iterator[JobRecord]:
+        for job in self._jobs.values():
+            record = job.record
+            if (
+                record is not None
+                and not is_final(record)
+                and record.history_id <= below_id
+                and job.read_s < read_before_s
+            ):
+                yield record
 
     def _has_ended(self, job_id: str) -> bool:
         record = self._jobs[job_id].record
@@ -305,32 +356,3 @@ class JobBoard:
             del self._jobs[job_id]
         else:
             job.record = None
-
-
-def scheduled_fits(job: ScheduledJob, row: Row) -> bool:
-    """Return whether a waiting job could be of the row's store.
-
-    ``ClientMachine`` is taken for the orchestrator's or the store's machine: which of
-    the two it is, is not confirmed (keyfactor-command.md 3.1).
-    """
-    machines = {row.orchestrator.casefold(), row.client_machine.casefold()}
-    return (
-        kind_fits(job.job_type, row.capability)
-        and (not job.client_machine or job.client_machine.casefold() in machines)
-        and target_fits(job.target, row.store_path)
-    )
-
-
-def record_fits(record: JobRecord, row: Row) -> bool:
-    """Return whether a row of JobHistory is of the row's store."""
-    same_agent = (
-        not record.agent_machine
-        or not row.orchestrator
-        or record.agent_machine.casefold() == row.orchestrator.casefold()
-    )
-    return (
-        same_agent
-        and kind_fits(record.job_type, row.capability)
-        and place_of(record.client_machine, record.store_path)
-        == place_of(row.client_machine, row.store_path)
-    )

@@ -8,8 +8,9 @@
                                                └── it failed: rest twice as long ─┘
 
 Only the probe decides while it is out: rows that were under way when the breaker opened
-say nothing new. Without a rest the breaker stays open for the run. Pure over explicit
-time: ``now_s`` is any clock that does not go back.
+say nothing new. Without a rest the breaker stays open for the run, but for one thing:
+an orchestrator that was silent and is heard again closes it. Pure over explicit time:
+``now_s`` is any clock that does not go back.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from batch_reenroll.campaign.causes import BreakerRules, Ended, History, suspect
+from batch_reenroll.campaign.reasons import Reason
 
 
 class Phase(StrEnum):
@@ -41,6 +43,7 @@ class Breaker:
         self._cause: str | None = None
         self._suspects: frozenset[str | None] = frozenset()
         self._probe: int | None = None
+        self._is_lost = self._is_silent = False
         self._failed_probes = 0
         self._rest_until_s: float | None = None
 
@@ -55,6 +58,11 @@ class Breaker:
         if self._cause is None or not self._failed_probes:
             return self._cause
         return f"{self._cause}; failed probes since: {self._failed_probes}"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is open because nobody is there: silence, or nothing picked up."""
+        return self._is_lost and self._phase is not Phase.CLOSED
 
     @property
     def rest_until_s(self) -> float | None:
@@ -93,6 +101,26 @@ class Breaker:
         self._open(now_s)
         return True
 
+    def hear(self, silence: str | None, now_s: float) -> bool:
+        """Note whether its orchestrator is heard of; return whether that turned it.
+
+        Silence opens it. Once what was silent is heard again it closes; while a probe
+        is out, the probe decides.
+
+        Args:
+            silence: Why it counts as silent; None = it was heard.
+            now_s: Now.
+        """
+        if silence is not None:
+            opened = self.trip(silence, now_s)
+            self._is_lost |= opened
+            self._is_silent |= self._is_lost
+            return opened
+        if not self._is_silent or self._phase is not Phase.OPEN:
+            return False
+        self._close()
+        return True
+
     def pardon(self, source: str) -> bool:
         """Close it where nothing but ``source`` opened it; return whether it did.
 
@@ -114,6 +142,7 @@ class Breaker:
             return False
         self.trip(cause, now_s)
         self._suspects = self._history.suspects
+        self._is_lost = row.reason is Reason.PICKUP_TIMEOUT
         return True
 
     def _judge_probe(self, row: Ended, now_s: float) -> bool:
@@ -136,4 +165,5 @@ class Breaker:
     def _close(self) -> None:
         self._phase, self._cause, self._failed_probes = Phase.CLOSED, None, 0
         self._suspects = frozenset()
+        self._is_lost = self._is_silent = False
         self._history.forget()

@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from batch_reenroll.campaign.breaker import Breaker, Phase
 from batch_reenroll.campaign.causes import AT_THE_CA, AUTHORITY, BreakerRules, Ended
 from batch_reenroll.campaign.quota import authority_key
-
-#: How often an orchestrator asks for work where nothing else is known: what the C
-#: agent falls back to (keyfactor-command.md 9).
-#: undocumented: Command's own default interval.
-HEARTBEAT_S = 300.0
 
 
 class Kind(StrEnum):
@@ -58,10 +54,11 @@ class Way:
     agent_id: str
     authority: str = ""
 
-    @classmethod
-    def of(cls, agent_id: str, authority: str | None) -> Way:
+    @staticmethod
+    @lru_cache(maxsize=4096)
+    def of(agent_id: str, authority: str | None) -> Way:
         """Return the way of a row; the names of CAs are told apart without case."""
-        return cls(agent_id=agent_id, authority=authority_key(authority))
+        return Way(agent_id=agent_id, authority=authority_key(authority))
 
 
 class Breakers:
@@ -145,17 +142,24 @@ class Breakers:
             if kind is Kind.ORCHESTRATOR and breaker.pardon(authority):
                 yield Closed(kind=kind, name=name)
 
-    def hear(self, agent_id: str, cause: str | None, now_s: float) -> Opened | None:
-        """Trip an orchestrator's breaker where it is silent; return it if it opened.
+    def hear(
+        self, agent_id: str, cause: str | None, now_s: float
+    ) -> Opened | Closed | None:
+        """Open an orchestrator's breaker for its silence, close it as it is heard.
 
         Args:
             agent_id: The orchestrator's GUID.
             cause: What :func:`silence` says of it.
             now_s: The run's own clock.
+
+        Returns:
+            The breaker where that turned it.
         """
         kind = Kind.ORCHESTRATOR
-        if cause is None or not self.of(kind, agent_id).trip(cause, now_s):
+        if not self.of(kind, agent_id).hear(cause, now_s):
             return None
+        if cause is None:
+            return Closed(kind=kind, name=agent_id)
         return Opened(kind=kind, name=agent_id, cause=cause)
 
     def causes(self) -> Iterator[Opened]:
@@ -172,25 +176,18 @@ class Breakers:
 
 
 def silence(
-    last_seen: datetime | None,
-    now: datetime,
-    *,
-    allowed: int,
-    heartbeat_s: float = HEARTBEAT_S,
+    last_seen: datetime | None, now: datetime, *, allowed_s: float
 ) -> str | None:
     """Return the cause to trip an orchestrator's breaker for its silence, or None.
 
     Args:
         last_seen: ``LastSeen`` of GET /Agents, aware; None says nothing.
         now: By Command's clock, aware.
-        allowed: Heartbeats it may miss, >= 1: it is silent once *more* time than they
-            take has passed.
-        heartbeat_s: Seconds from one heartbeat to the next.
+        allowed_s: It is silent once *more* seconds than these have passed, > 0.
     """
     if last_seen is None:
         return None
     quiet = now - last_seen
-    if quiet <= timedelta(seconds=allowed * heartbeat_s):
+    if quiet <= timedelta(seconds=allowed_s):
         return None
-    missed = int(quiet.total_seconds() // heartbeat_s)
-    return f"not seen for {int(quiet.total_seconds())} s, {missed} heartbeats"
+    return f"not seen for {int(quiet.total_seconds())} s; {allowed_s:g} s are allowed"

@@ -20,7 +20,12 @@ Cause: TypeAlias = tuple[Reason | None, str]
 
 #: Failures that a CA or a template can be the cause of. Silence of an orchestrator and
 #: lost answers say nothing of a CA.
-AT_THE_CA = frozenset({Reason.JOB_FAILED, Reason.JOB_WARNING, Reason.REFUSED})
+AT_THE_CA = frozenset(
+    {
+        *(Reason.JOB_FAILED, Reason.JOB_WARNING, Reason.REFUSED),
+        *(Reason.SAN_LOST, Reason.AUTHORITY_DIFFERS),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

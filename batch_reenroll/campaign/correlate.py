@@ -41,8 +41,13 @@ queued, running         its record names another store  give the job back: a wai
 queued, withdrawal      its job still waits, in a look  withdraw it: nobody has begun
 asked for               begun after the settle time     it, and it is ours
 withdrawing             gone from both lists, in two    cancelled where a person
-                        looks, the later one begun a    stopped the campaign; retried:
-                        settle time after Unschedule    send again
+                        looks, the later one begun a    stopped the campaign; stalled
+                        settle time after Unschedule    where nobody took it in time;
+                                                        retried: send again
+queued, those that      its job still waits, the same,  withdraw it: the row will end
+stall are to be taken   and the pick-up timeout is      stalled, and no job of it is
+back                    over or its orchestrator is     left to run when nobody expects
+                        taken for dead                  it any more
 withdrawing             it has a history row            follow it: it began before it
                                                         could be taken back
 ======================  ==============================  ================================
@@ -53,33 +58,19 @@ orchestrator; otherwise JobHistory, which names the machine, decides later.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from batch_reenroll.campaign.board import JobBoard, is_final, record_fits
+from batch_reenroll.campaign.board import JobBoard, is_final
 from batch_reenroll.campaign.lifecycle import State
+from batch_reenroll.campaign.matching import record_fits
 from batch_reenroll.campaign.nouns import JobRecord, JobResult, JobStatus
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.results import by_record
 from batch_reenroll.campaign.rows import Decision, Fence, Row
 from batch_reenroll.campaign.settings import RunSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """A row's clock, in monotonic seconds of this process.
-
-    Attributes:
-        now_s: Now.
-        answered_s: When the POST was answered, or its answer given up.
-        rivals_until_s: Until when a second new job makes it unclear which is ours.
-        running_s: When the job was first seen running, or None.
-    """
-
-    now_s: float
-    answered_s: float
-    rivals_until_s: float
-    running_s: float | None = None
+from batch_reenroll.campaign.timing import Timing, unpicked, unsettled
+from batch_reenroll.campaign.withdrawal import once_more, take_back, withdrawn
 
 
 def decide(
@@ -89,6 +80,7 @@ def decide(
     settings: RunSettings,
     *,
     withdraw: bool = False,
+    reclaim: str | None = None,
 ) -> Decision | None:
     """Return what the row does next, or None to wait.
 
@@ -98,15 +90,29 @@ def decide(
         timing: The row's clock.
         settings: Settle time and timeouts in force.
         withdraw: Whether a person wants waiting jobs taken back.
+        reclaim: None = jobs that nobody takes are left in Command; otherwise they are
+            taken back: after the pick-up timeout, or at once for the reason given, if
+            any.
     """
     if row.job_id is None:
         return _find(row, board, timing, settings)
     going_back = row.state in (State.IN_DOUBT, State.WITHDRAWING)
     if going_back and board.latest(row.job_id) is None:
-        return _take_back(row, row.job_id, board, timing, settings, withdraw)
+        stalls = reclaim is not None
+        return take_back(
+            row, row.job_id, board, timing, settings, cancels=withdraw, stalls=stalls
+        )
     step = _follow(row, row.job_id, board, timing, settings)
-    if withdraw and step is None and row.state is State.QUEUED:
-        return _withdraw(row.job_id, board, timing)
+    if row.state is not State.QUEUED:
+        return step
+    if step is None and withdraw:
+        why, reason = "the campaign was stopped", Reason.CANCELLING
+        return withdrawn(row, row.job_id, board, timing, why, reason)
+    if step is None:
+        return withdrawn(row, row.job_id, board, timing, reclaim) if reclaim else None
+    if step.reason is Reason.PICKUP_TIMEOUT and reclaim is not None:
+        why = "it was not picked up in time"
+        return withdrawn(row, row.job_id, board, timing, why, step.reason) or step
     return step
 
 
@@ -122,12 +128,12 @@ def _find(
     if found:
         (job_id,) = found
         record = board.latest(job_id)
-        return _adopt(row, job_id, _open_view(record, board, timing), settings)
+        return _adopt(row, job_id, _open_view(row, record, board, timing), settings)
     if row.state is State.IN_DOUBT and unsure:
-        return _unsettled(timing, settings)
+        return unsettled(timing, settings)
     if row.state is State.IN_DOUBT:
         return _absent(row, board, timing, settings)
-    return _unpicked(row, timing, settings)
+    return unpicked(row, timing, settings)
 
 
 def _unsure(row: Row, board: JobBoard) -> frozenset[str]:
@@ -141,8 +147,9 @@ def _unsure(row: Row, board: JobBoard) -> frozenset[str]:
 def _absent(
     row: Row, board: JobBoard, timing: Timing, settings: RunSettings
 ) -> Decision | None:
-    if not board.looks.prove_absence(timing.answered_s, settings.settle_s):
-        return _unsettled(timing, settings)
+    looks = board.looks_of(row.agent_id)
+    if not looks.prove_absence(timing.answered_s, settings.settle_s):
+        return unsettled(timing, settings)
     note = {"high_history_id": board.high_id}
     losses = row.losses + 1
     if losses >= settings.max_losses:
@@ -163,24 +170,13 @@ def _absent(
 
 
 def _open_view(
-    record: JobRecord | None, board: JobBoard, timing: Timing
+    row: Row, record: JobRecord | None, board: JobBoard, timing: Timing
 ) -> JobRecord | None:
     """Return the record, as if still in process while a rival may yet show up."""
-    look = board.look_began_s
-    settled = look is not None and look >= timing.rivals_until_s
+    settled = board.looks_of(row.agent_id).any_since(timing.rivals_until_s)
     if record is None or settled or not is_final(record):
         return record
     return replace(record, status=JobStatus.IN_PROCESS)
-
-
-def _unsettled(timing: Timing, settings: RunSettings) -> Decision | None:
-    if timing.now_s - timing.answered_s <= settings.pickup_timeout_s:
-        return None
-    return Decision(
-        target=State.UNKNOWN,
-        reason=Reason.UNSETTLED,
-        message="no answer came, and Command's job lists could not be read in time",
-    )
 
 
 def _adopt(
@@ -216,7 +212,7 @@ def _follow(
         return _give_back(row, job_id)
     others = board.candidates(row) - {job_id} - _unsure(row, board)
     # Looks may be rare: what came in time may show only in the first one after it.
-    until_s = board.looks.first_since(timing.rivals_until_s)
+    until_s = board.looks_of(row.agent_id).first_since(timing.rivals_until_s)
     rivals = {
         other
         for other in others
@@ -225,12 +221,12 @@ def _follow(
     if rivals:
         return _two_candidates({job_id, *rivals})
     if record is None:
-        return _unpicked(row, timing, settings)
-    step = by_record(_open_view(record, board, timing), settings)
+        return unpicked(row, timing, settings)
+    step = by_record(_open_view(row, record, board, timing), settings)
     if step is not None and step.target is not row.state:
         return step
     if step is None and row.state is not State.RUNNING:
-        return _unpicked(row, timing, settings)
+        return unpicked(row, timing, settings)
     if (
         row.state is State.RUNNING
         and timing.running_s is not None
@@ -245,53 +241,6 @@ def _follow(
                 f"within {settings.job_timeout_s:g} s",
             )
     return None
-
-
-def _take_back(
-    row: Row,
-    job_id: str,
-    board: JobBoard,
-    timing: Timing,
-    settings: RunSettings,
-    withdraw: bool,
-) -> Decision | None:
-    """Return what a row does about its job, which has not begun and is to go."""
-    if board.is_waiting(job_id):
-        if row.state is State.IN_DOUBT:
-            return Decision(
-                target=State.WITHDRAWING,
-                reason=Reason.WITHDRAWING,
-                message=f"job {job_id} still waits; it is taken back first",
-                note={"job_id": job_id},
-            )
-        return _unpicked(row, timing, settings)
-    if not board.looks.prove_absence(timing.answered_s, settings.settle_s):
-        return _unsettled(timing, settings)
-    if withdraw and row.state is State.WITHDRAWING:
-        return Decision(
-            target=State.CANCELLED,
-            reason=Reason.TAKEN_BACK,
-            message=f"the campaign was stopped; job {job_id} was taken back",
-            note={"job_id": job_id},
-        )
-    return _once_more(row, Reason.WITHDRAWN, f"job {job_id} is gone")
-
-
-def _withdraw(job_id: str, board: JobBoard, timing: Timing) -> Decision | None:
-    """Return the move that takes a waiting job back, or None while it may not be.
-
-    Until the settle time is over the job may be somebody else's, made in the same
-    moments, with ours still to show.
-    """
-    look = board.look_began_s
-    if look is None or look < timing.rivals_until_s or not board.is_waiting(job_id):
-        return None
-    return Decision(
-        target=State.WITHDRAWING,
-        reason=Reason.WITHDRAWING,
-        message=f"the campaign was stopped; job {job_id} is taken back",
-        note={"job_id": job_id},
-    )
 
 
 def _rivals_ended(
@@ -313,7 +262,7 @@ def _rivals_ended(
         return _two_candidates(jobs) if waited_s > settings.pickup_timeout_s else None
     named = ", ".join(sorted(jobs))
     if all(record.result is JobResult.FAILURE for record in ended):
-        return _once_more(row, Reason.JOB_FAILED, f"all of these failed: {named}")
+        return once_more(row, Reason.JOB_FAILED, f"all of these failed: {named}")
     if not settings.verify:
         return _two_candidates(jobs)
     return Decision(
@@ -322,26 +271,6 @@ def _rivals_ended(
         message=f"the inventory decides between jobs {named}",
         changes={"job_result": int(JobResult.UNKNOWN)},
         note={"job_ids": sorted(jobs)},
-    )
-
-
-def _once_more(row: Row, reason: Reason, message: str) -> Decision:
-    return Decision(
-        target=State.PENDING,
-        reason=reason,
-        message=message,
-        changes=dict.fromkeys(
-            (
-                "job_id",
-                "job_history_id",
-                "job_result",
-                "picked_up_at",
-                "finished_at",
-                "submitted_at",
-                "fence",
-            )
-        ),
-        note={"job_id": row.job_id} if row.job_id else {},
     )
 
 
@@ -368,16 +297,4 @@ def _two_candidates(jobs: set[str] | frozenset[str]) -> Decision:
         reason=Reason.TWO_CANDIDATES,
         message="more than one new job fits this submission: " + ", ".join(named),
         note={"job_ids": named},
-    )
-
-
-def _unpicked(row: Row, timing: Timing, settings: RunSettings) -> Decision | None:
-    waited_s = timing.now_s - timing.answered_s
-    if waited_s <= settings.pickup_timeout_s:
-        return None
-    which = f"job {row.job_id}" if row.job_id else "the job"
-    return Decision(
-        target=State.STALLED,
-        reason=Reason.PICKUP_TIMEOUT,
-        message=f"{which} was not picked up within {settings.pickup_timeout_s:g} s",
     )

@@ -80,11 +80,6 @@ class Assignment:
     strata: int
     coverage: tuple[Coverage, ...]
 
-    @property
-    def without_wave(self) -> int:
-        """Rows that belong to no wave: > 0 only where the last wave has a size."""
-        return self.waves.count(None)
-
 
 def orchestrator_group(name: str) -> str:
     """Return the group of an orchestrator: its name, case and numbers left out.

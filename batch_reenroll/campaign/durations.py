@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from batch_reenroll.campaign.nouns import JobRecord, JobStatus
@@ -29,20 +29,20 @@ _LEAST_S = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSample:
-    """One job that has run.
+    """What is known of one job that has run.
 
     Attributes:
         orchestrator: The orchestrator's machine name, as queues name it.
         job_type: As Command names it (``WinCertReenrollment``).
-        duration_s: From its start to its end, >= 0.
+        duration_s: From its start to its end, >= 0, or None.
         pickup_s: From its request until an orchestrator with nothing else to do took
-            it, >= 0, or None. JobHistory does not say when a job was asked for; an
-            earlier campaign's ledger does.
+            it, >= 0, or None. JobHistory does not say when a job was asked for; the
+            ledger's campaigns do (:mod:`batch_reenroll.campaign.pickups`).
     """
 
     orchestrator: str
     job_type: str
-    duration_s: float
+    duration_s: float | None = None
     pickup_s: float | None = None
 
 
@@ -163,10 +163,23 @@ class Estimates:
 
 def duration_estimates(samples: Iterable[JobSample]) -> Estimates:
     """Return what is known of durations in seconds."""
-    values = [
-        (s.orchestrator, s.job_type, max(_LEAST_S, s.duration_s)) for s in samples
-    ]
-    return Estimates(values, DURATION_S)
+    return Estimates(_ran(samples), DURATION_S)
+
+
+def durations_by_orchestrator(samples: Iterable[JobSample]) -> Callable[[str], float]:
+    """Return how long a reenrollment on an orchestrator takes: its median, in seconds.
+
+    All types of an orchestrator count as one; an unknown one is like the others.
+    """
+    found = Estimates(((name, "", s) for name, _, s in _ran(samples)), DURATION_S)
+    return lambda orchestrator: math.exp(found.of(orchestrator, "").mean)
+
+
+def _ran(samples: Iterable[JobSample]) -> Iterator[tuple[str, str, float]]:
+    for sample in samples:
+        if sample.duration_s is not None:
+            duration_s = max(_LEAST_S, sample.duration_s)
+            yield sample.orchestrator, sample.job_type, duration_s
 
 
 def heartbeat_estimates(samples: Iterable[JobSample]) -> Estimates:
@@ -178,16 +191,6 @@ def heartbeat_estimates(samples: Iterable[JobSample]) -> Estimates:
     waits = [(s.orchestrator, s.pickup_s) for s in samples if s.pickup_s is not None]
     values = [(name, "", max(_LEAST_S, wait) * math.e) for name, wait in waits]
     return Estimates(values, HEARTBEAT_S)
-
-
-def failure_share(records: Iterable[JobRecord]) -> float | None:
-    """Return the share of ended reenrollments that failed, or None without any."""
-    ended = [
-        record.result.name == "FAILURE"
-        for record in records
-        if "reenrollment" in record.job_type.casefold() and record.status in _ENDED
-    ]
-    return sum(ended) / len(ended) if ended else None
 
 
 def _key(orchestrator: str, kind: str) -> Key:

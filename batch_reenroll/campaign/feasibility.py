@@ -1,18 +1,15 @@
 """Whether a campaign can meet its deadline: a seeded Monte Carlo of how it will go.
 
-What the model assumes, beyond what it is told:
+What the model takes for granted stands in
+:data:`~batch_reenroll.campaign.forecast.ASSUMPTIONS`; how it computes by it:
 
-- Orchestrators run jobs one after another (keyfactor-command.md 10), ask for work at a
-  fixed heartbeat each, and are fed as :mod:`batch_reenroll.campaign.lanes` feeds them.
+- Orchestrators are fed as :mod:`batch_reenroll.campaign.lanes` feeds them. That they
+  run one job at a time is keyfactor-command.md 10.
 - Durations of one orchestrator and job type are lognormal with a median that does not
   change during the campaign; how well the median is known depends on the history
   (:mod:`batch_reenroll.campaign.durations`), and each trial draws its own.
-- A failed job takes as long as one that succeeds. One that Command runs again costs its
-  time twice.
+- A job that Command runs again costs its time twice.
 - A lost answer costs a place for the settle time, no work of the orchestrator.
-- Rows in flight when a window closes count as not begun: a prediction for windows is a
-  little late rather than early.
-- Nobody else's jobs run on the orchestrators, and Command is there all the time.
 
 Trials use common random numbers: the same seed draws the same orchestrators whatever
 the limits, so that two predictions differ by what was changed and not by luck.

@@ -11,6 +11,21 @@ from dataclasses import dataclass, field
 from batch_reenroll.campaign.quota import AuthorityLimit
 from batch_reenroll.campaign.settings import RunSettings
 
+#: What a prediction takes for granted: the one text of it, for pages and for
+#: :mod:`batch_reenroll.campaign.feasibility`, which computes by it.
+ASSUMPTIONS = (
+    "An orchestrator runs its jobs one after another and asks for work at a steady "
+    "interval. How long that is, earlier campaigns of the ledger tell; without any it "
+    "is taken to be about two minutes, give or take a factor of five.",
+    "Jobs take as long as Command's job history says; an orchestrator without a "
+    "history of its own is taken to be like the others, and where Command has none at "
+    "all, a job is taken to last about 15 seconds, give or take a factor of five.",
+    "A job that fails takes as long as one that succeeds.",
+    "A row that is in flight when a window closes is counted as not begun, so that the "
+    "prediction is rather too late than too early.",
+    "Nobody else's jobs run on the orchestrators, and Command is there all the time.",
+)
+
 #: Open spans ``[start, end)`` in ascending order, apart from each other.
 Spans = Sequence[tuple[float, float]]
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batch_reenroll.campaign.breakers import Kind, Way
@@ -46,20 +46,11 @@ class Lanes:
     Args:
         max_in_flight: Rows that may hold a slot at one time, >= 1.
         per_orchestrator: The same for each orchestrator, >= 1.
-        job_s: Expected seconds per row by orchestrator; 1.0 where nothing is known.
-            Only the ratios count, unless there are deadlines.
     """
 
-    def __init__(
-        self,
-        *,
-        max_in_flight: int,
-        per_orchestrator: int,
-        job_s: Mapping[str, float] | None = None,
-    ) -> None:
+    def __init__(self, *, max_in_flight: int, per_orchestrator: int) -> None:
         self._max_in_flight = max_in_flight
         self._per_orchestrator = per_orchestrator
-        self._job_s = job_s or {}
         self._lanes: dict[str, Lane] = {}
         self._lines: dict[str, Line] = {}
         self._queues: dict[Way, Queue] = {}
@@ -93,6 +84,23 @@ class Lanes:
         queue.deadlines.append(deadline_s)
         self._count(queue, 1)
         self._touch(queue.lane)
+
+    def expect(self, agent_id: str, job_s: float) -> None:
+        """Say how many seconds an orchestrator's jobs take, > 0; 1.0 where nobody does.
+
+        Only the ratios count, unless there are deadlines.
+        """
+        lane = self._lane(agent_id)
+        lane.job_s = job_s
+        self._touch(lane)
+
+    def agents(self) -> frozenset[str]:
+        """Return whose rows wait, given up or not, or hold a slot: GUIDs."""
+        return frozenset(
+            way.agent_id
+            for way, queue in self._queues.items()
+            if queue.waiting or queue.lane.in_flight
+        )
 
     def resume(self, row_no: int, way: Way, place: int, *, slot: bool) -> None:
         """Account for a row that was in flight when the last process ended."""
@@ -210,9 +218,7 @@ class Lanes:
         lane = self._lanes.get(agent_id)
         if lane is None:
             lane = self._lanes[agent_id] = Lane(
-                number=len(self._lanes),
-                job_s=self._job_s.get(agent_id, 1.0),
-                cap=self._per_orchestrator,
+                number=len(self._lanes), cap=self._per_orchestrator
             )
         return lane
 

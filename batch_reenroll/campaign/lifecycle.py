@@ -105,7 +105,8 @@ MOVES: Mapping[State, frozenset[State]] = {
     # WITHDRAWING: a person stopped the campaign and wants waiting jobs taken back.
     S.QUEUED: frozenset({S.RUNNING, S.SUBMITTED, S.WITHDRAWING}) | _JOB_ENDS,
     S.RUNNING: frozenset({S.SUBMITTED, S.QUEUED}) | _JOB_ENDS,
-    S.VERIFYING: frozenset({S.VERIFIED, S.SUCCEEDED, S.UNKNOWN}),
+    # WARNING: the store was rotated, but what it holds now is known to be wrong.
+    S.VERIFYING: frozenset({S.VERIFIED, S.SUCCEEDED, S.WARNING, S.UNKNOWN}),
     # An outcome is an end, unless a person asks for a retry (:data:`RETRIES`).
     **{outcome: frozenset() for outcome in OUTCOMES},
 }
@@ -115,7 +116,8 @@ MOVES: Mapping[State, frozenset[State]] = {
 RETRIES: Mapping[State, frozenset[State]] = {
     S.FAILED: frozenset({S.PENDING}),
     S.REJECTED: frozenset({S.PENDING}),
-    S.WARNING: frozenset({S.PENDING}),
+    # VERIFYING: only what serves the new certificate was wrong; nothing is sent.
+    S.WARNING: frozenset({S.PENDING, S.VERIFYING}),
     S.NOT_ATTEMPTED: frozenset({S.PENDING}),
     S.CANCELLED: frozenset({S.PENDING}),
     S.SKIPPED_EXCLUDED: frozenset({S.PENDING}),

@@ -21,7 +21,7 @@ _MIN_LOOKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """One complete look: its beginning, and the moment between the two lists."""
 
     began_s: float
@@ -30,9 +30,15 @@ class _Look:
 
 @dataclass(slots=True)
 class Looks:
-    """Complete looks of one process, in order; monotonic seconds."""
+    """Complete looks of one process, in order; monotonic seconds.
 
-    _looks: list[_Look] = field(default_factory=list)
+    Attributes:
+        of_all: Where these are looks at one orchestrator: the looks at all of them,
+            which count for it as well.
+    """
+
+    of_all: Looks | None = None
+    _looks: list[Look] = field(default_factory=list)
 
     def add(self, began_s: float, between_s: float) -> None:
         """Remember a complete look.
@@ -43,12 +49,17 @@ class Looks:
         """
         if len(self._looks) >= 2 * _MIN_LOOKS:
             del self._looks[:_MIN_LOOKS]
-        self._looks.append(_Look(began_s, between_s))
+        self._looks.append(Look(began_s, between_s))
 
     def first_since(self, at_s: float) -> float | None:
         """Return when the first complete look begun at ``at_s`` or later began."""
-        first = self._first(at_s)
+        first = self.first(at_s)
         return None if first is None else first.began_s
+
+    def any_since(self, at_s: float) -> bool:
+        """Return whether a complete look began at ``at_s`` or later."""
+        last = self.last()
+        return last is not None and last.began_s >= at_s
 
     def prove_absence(self, since_s: float, settle_s: float) -> bool:
         """Return whether a job would have been seen by now.
@@ -57,13 +68,26 @@ class Looks:
             since_s: When its request was answered or given up, or it was withdrawn.
             settle_s: The settle time, > 0.
         """
-        last = self._looks[-1] if self._looks else None
+        last = self.last()
         if last is None or last.began_s < since_s + settle_s:
             return False
         arrived_s = since_s + settle_s * _UNDER_WAY_SHARE
-        first = self._first(arrived_s) or last
+        first = self.first(arrived_s) or last
         return last.between_s >= first.between_s + settle_s * _LAG_SHARE
 
-    def _first(self, at_s: float) -> _Look | None:
+    def first(self, at_s: float) -> Look | None:
+        """Return the first complete look begun at ``at_s`` or later, or None."""
         n = bisect_left(self._looks, at_s, key=lambda look: look.began_s)
-        return self._looks[n] if n < len(self._looks) else None
+        own = self._looks[n : n + 1]
+        wider = self.of_all.first(at_s) if self.of_all else None
+        return min([*own, *([wider] if wider else [])], key=_began_s, default=None)
+
+    def last(self) -> Look | None:
+        """Return the last complete look, or None."""
+        wider = self.of_all.last() if self.of_all else None
+        found = [*self._looks[-1:], *([wider] if wider else [])]
+        return max(found, key=_began_s, default=None)
+
+
+def _began_s(look: Look) -> float:
+    return look.began_s

@@ -206,8 +206,10 @@ class Page(Generic[T]):
         items: In the server's order.
         total: ``X-Total-Count``, or None where the server sends none.
         server_time: The ``Date`` header, or None.
+        dropped: Items left out because they were not asked for, >= 0.
     """
 
     items: tuple[T, ...]
     total: int | None = None
     server_time: datetime | None = None
+    dropped: int = 0

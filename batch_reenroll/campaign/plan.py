@@ -13,6 +13,7 @@ from batch_reenroll.campaign.nouns import (
     Store,
     StoreType,
 )
+from batch_reenroll.campaign.permissions import Permissions
 from batch_reenroll.campaign.preflight import Case, Enrollment, cautions, obstacles
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.text import visible
@@ -53,7 +54,8 @@ class Verdict:
 
     ``request`` is complete where the store was found; otherwise it holds what the row
     said, with empty GUIDs for what it did not. The texts are Command's own, "" where
-    the store was not found. ``cautions`` do not stop the row.
+    the store was not found; ``inventory_scheduled`` is None there. ``cautions`` do not
+    stop the row.
     """
 
     request: ReenrollmentRequest
@@ -65,6 +67,7 @@ class Verdict:
     store_type: str = ""
     capability: str = ""
     place_unique: bool = False
+    inventory_scheduled: bool | None = None
     cautions: tuple[tuple[Reason, str], ...] = ()
 
 
@@ -74,6 +77,7 @@ class Directory:
 
     Attributes:
         enrollment: What Command can issue.
+        permissions: What the account may do everywhere.
         version: Command's product version (``25.4.1+…``), "" where it shows none.
         read_at: When all this was read, aware; None = nobody asks for cautions.
     """
@@ -82,6 +86,7 @@ class Directory:
     types: dict[int, StoreType] = field(default_factory=dict)
     orchestrators: dict[str, Orchestrator] = field(default_factory=dict)
     enrollment: Enrollment = field(default_factory=Enrollment)
+    permissions: Permissions = field(default_factory=Permissions)
     version: str = ""
     read_at: datetime | None = None
     _by_place: dict[tuple[str, str], list[Store]] = field(default_factory=dict)
@@ -97,6 +102,16 @@ class Directory:
             place = store.client_machine.casefold(), path
             self._by_place.setdefault(place, []).append(store)
             self._paths[store.agent_id or "", path] += 1
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of the plan as a whole; a sentence each."""
+        return (*self.enrollment.unread, *self.permissions.remarks)
+
+    def type_of(self, store_id: str) -> StoreType | None:
+        """Return a store's type, None where Command lists none."""
+        store = self.stores.get(store_id)
+        return self.types.get(store.store_type) if store else None
 
     def at_place(self, machine: str, path: str, type_name: str | None) -> list[Store]:
         """Return the stores at a machine and path, of a named type or of any."""
@@ -166,6 +181,7 @@ def resolve(
         store_type=kind.short_name if kind else str(store.store_type),
         capability=kind.capability if kind else "",
         place_unique=directory.path_is_unique(store),
+        inventory_scheduled=store.inventory_scheduled,
         cautions=tuple((one.reason, one.message) for one in said),
     )
 

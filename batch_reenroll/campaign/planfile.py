@@ -181,6 +181,7 @@ def _read_row(line: str, number: int) -> PlannedRow:
                 reason=Reason(reason) if reason else None,
                 message=value.get("message", ""),
                 place_unique=value.get("place_unique", False),
+                inventory_scheduled=value.get("inventory_scheduled"),
                 cautions=tuple(
                     (Reason(code), str(text))
                     for code, text in value.get("cautions", ())
@@ -191,6 +192,7 @@ def _read_row(line: str, number: int) -> PlannedRow:
             current_thumbprint=value.get("current_thumbprint"),
             wave=value.get("wave"),
             deadline=value.get("deadline"),
+            endpoint=str(value.get("endpoint", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise _unreadable(number) from exc
@@ -221,9 +223,11 @@ def _row(row: PlannedRow) -> dict[str, Any]:
         "message": verdict.message,
         **{name: getattr(verdict, name) for name in _PLACE},
         "place_unique": verdict.place_unique,
+        "inventory_scheduled": verdict.inventory_scheduled,
         "current_thumbprint": row.current_thumbprint,
         "wave": row.wave,
         "deadline": row.deadline,
+        "endpoint": row.endpoint,
         "cautions": [[reason, message] for reason, message in verdict.cautions],
     }
     request = {k: v for k, v in asdict(row.request).items() if v not in (None, {})}

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from batch_reenroll.campaign.bodyfields import fields_in_doubt, fields_too_new
 from batch_reenroll.campaign.calendar import Calendar, expires_before_window
 from batch_reenroll.campaign.nouns import (
+    AliasRule,
     EntryParameter,
     InventoryCertificate,
     Orchestrator,
@@ -44,8 +45,13 @@ IGNORABLE = frozenset(
         Reason.PROPERTY_UNKNOWN,
         Reason.AUTHORITY_UNKNOWN,
         Reason.TEMPLATE_UNKNOWN,
+        Reason.ALIAS_RULE,
     }
 )
+
+#: What Command gives as alias where the type allows none of one's own: the thumbprint,
+#: as far as is known of such types (keyfactor-command.md 1.5). SHA-1, or SHA-256.
+_THUMBPRINT = re.compile(r"[0-9a-fA-F]{40}(?:[0-9a-fA-F]{24})?")
 
 _LIMIT = 200
 
@@ -157,6 +163,8 @@ def cautions(case: Case, now: datetime) -> Iterator[Finding]:
         yield Finding(Reason.FIELD_UNCERTAIN, doubtful)
     if case.agent is not None:
         yield from _about_orchestrator(case.agent, kind, now)
+    if forbids_alias(kind) and not _THUMBPRINT.fullmatch(request.alias):
+        yield Finding(Reason.ALIAS_RULE, _of_its_own(request.alias, kind))
     if request.job_properties and kind is not None and not case.property_names:
         name = visible(kind.short_name, _LIMIT)
         message = f"Command lists no entry parameters for store type {name}"
@@ -173,17 +181,29 @@ def cautions(case: Case, now: datetime) -> Iterator[Finding]:
         yield Finding(Reason.TEMPLATE_NEEDS_APPROVAL, message)
 
 
+def forbids_alias(kind: StoreType | None) -> bool:
+    """Return whether a store type is known to allow no alias of one's own."""
+    return kind is not None and kind.custom_alias is AliasRule.FORBIDDEN
+
+
+def _of_its_own(alias: str, kind: StoreType | None) -> str:
+    name = visible(kind.short_name if kind else "", _LIMIT)
+    return f"store type {name} forbids aliases like {visible(alias, _LIMIT)}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
     """What a store's inventory says of a row.
 
     Attributes:
         rotated: Why there is nothing to do, or None.
+        obstacle: Why the row's job would fail, or None.
         cautions: What a person should know.
         thumbprint: Of the certificate under the row's alias, or None.
     """
 
     rotated: Finding | None = None
+    obstacle: Finding | None = None
     cautions: tuple[Finding, ...] = ()
     thumbprint: str | None = None
 
@@ -192,6 +212,7 @@ def holding(
     row: Row,
     inventory: Sequence[InventoryCertificate],
     *,
+    kind: StoreType | None,
     younger_than: timedelta | None,
     calendar: Calendar,
     now: datetime,
@@ -201,6 +222,7 @@ def holding(
     Args:
         row: The row, not yet sent.
         inventory: The store's leaves.
+        kind: The store's type, None where Command lists none.
         younger_than: A certificate issued within this time needs no rotation; None =
             any does.
         calendar: When rows may be submitted.
@@ -211,6 +233,9 @@ def holding(
         message = f"the store holds certificate {other.thumbprint} already"
         return Holding(rotated=Finding(Reason.ALREADY_ROTATED, message))
     under = before(row, inventory).under_alias
+    if under is None and forbids_alias(kind):
+        broken = Finding(Reason.ALIAS_RULE, _of_its_own(row.request.alias, kind))
+        return Holding(obstacle=broken)
     if under is None:
         alias = visible(row.request.alias, _LIMIT)
         unknown = Finding(Reason.ALIAS_UNKNOWN, f"nothing stands under alias {alias}")

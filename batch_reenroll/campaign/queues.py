@@ -42,16 +42,16 @@ class Lane:
 
     Attributes:
         number: Which, in the order in which they were first met.
-        job_s: Expected seconds per row.
         cap: Rows that may hold a slot at one time.
+        job_s: Expected seconds per row.
         in_flight: Rows that hold one.
         waiting: Rows that wait and are not given up.
         turn: When one of its rows was last taken, as a count of rows.
     """
 
     number: int
-    job_s: float
     cap: int
+    job_s: float = 1.0
     gate: Gate = field(default_factory=Gate)
     in_flight: int = 0
     waiting: int = 0

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     AUTHORITY_UNKNOWN = "authority_unknown"
     TEMPLATE_UNKNOWN = "template_unknown"
     FIELD_UNSUPPORTED = "field_unsupported"
+    ALIAS_RULE = "alias_rule"
     # what the plan points out without stopping the row
     ORCHESTRATOR_SILENT = "orchestrator_silent"
     ORCHESTRATOR_INCAPABLE = "orchestrator_incapable"
@@ -52,6 +53,7 @@ class Reason(StrEnum):
     # the job
     RETRIED = "retried"
     WITHDRAWING = "withdrawing"
+    CANCELLING = "cancelling"
     WITHDRAWN = "withdrawn"
     TAKEN_BACK = "taken_back"
     ADOPTED = "adopted"
@@ -63,12 +65,18 @@ class Reason(StrEnum):
     JOB_SUCCEEDED = "job_succeeded"
     JOB_RESULT_UNKNOWN = "job_result_unknown"
     PICKUP_TIMEOUT = "pickup_timeout"
+    UNSCHEDULED = "unscheduled"
     JOB_TIMEOUT = "job_timeout"
     # the proof
     ROTATED = "rotated"
     NOT_VERIFIED = "not_verified"
     INVENTORY_UNCHANGED = "inventory_unchanged"
     INVENTORY_UNREADABLE = "inventory_unreadable"
+    NO_INVENTORY_SCHEDULE = "no_inventory_schedule"
+    AUTHORITY_DIFFERS = "authority_differs"
+    SAN_LOST = "san_lost"
+    ENDPOINT_SERVES_OLD = "endpoint_serves_old"
+    ENDPOINT_SERVES_OTHER = "endpoint_serves_other"
     # the end of the run
     STOPPED = "stopped"
     BREAKER_OPEN = "breaker_open"
@@ -141,12 +149,17 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "This version of Command does not know a field that the row gives.",
         "Leave the columns out that the message names, or upgrade Command.",
     ),
+    R.ALIAS_RULE: Explanation(
+        "The store type forbids aliases of one's own, and the row's alias is not the "
+        "one that Command has.",
+        "Use the alias that the inventory shows, often the certificate's thumbprint.",
+    ),
     R.FIELD_UNCERTAIN: Explanation(
         "The row gives a field that this Command may not know, and then ignores.",
         "Try one such store first and look at the new certificate.",
     ),
     R.ORCHESTRATOR_SILENT: Explanation(
-        "The orchestrator has not been heard of for over a day.",
+        "Command has not heard of the orchestrator for over a day.",
         "See to it that it runs, or its rows will end stalled.",
     ),
     R.ORCHESTRATOR_INCAPABLE: Explanation(
@@ -223,6 +236,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The row's job still waits; it is being taken back.",
         "Resume the campaign: it looks whether the job is gone.",
     ),
+    R.CANCELLING: Explanation(
+        "The campaign was stopped; the row's job, which still waits, is being taken "
+        "back.",
+        "Resume the campaign: the row ends cancelled once its job is gone.",
+    ),
     R.WITHDRAWN: Explanation(
         "The job of the earlier attempt is gone; the row is sent again.", ""
     ),
@@ -262,6 +280,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "No orchestrator took the job within the pick-up timeout.",
         "Check that the orchestrator is up; the job still waits in Command.",
     ),
+    R.UNSCHEDULED: Explanation(
+        "No orchestrator took the job in time; it was taken back, and nothing of it "
+        "waits in Command.",
+        "Mend the orchestrator; then retry --only stalled, or run failure.csv.",
+    ),
     R.JOB_TIMEOUT: Explanation(
         "The job was taken but did not end within the job timeout.",
         "Look at the orchestrator's log; the job may still end.",
@@ -279,6 +302,31 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     R.INVENTORY_UNREADABLE: Explanation(
         "The job succeeded, but the inventory could not be read.",
         "Check the message and the account's read permission.",
+    ),
+    R.NO_INVENTORY_SCHEDULE: Explanation(
+        "The job succeeded, but no inventory followed, and the store has no inventory "
+        "schedule that would bring one.",
+        "Give the store an inventory schedule; then look again.",
+    ),
+    R.AUTHORITY_DIFFERS: Explanation(
+        "The store was rotated, but another CA issued the new certificate.",
+        "Check the CA and the enrollment pattern or template; then retry these rows.",
+    ),
+    R.SAN_LOST: Explanation(
+        "The store was rotated, but the new certificate lacks a name that was asked "
+        "for, or that the old one had.",
+        "Correct SANs, entry parameters or the template; then retry these rows.",
+    ),
+    R.ENDPOINT_SERVES_OLD: Explanation(
+        "The store holds the new certificate, but the row's endpoint still serves the "
+        "old one.",
+        "Reload the service; then retry these rows: nothing is sent, they are looked "
+        "at again.",
+    ),
+    R.ENDPOINT_SERVES_OTHER: Explanation(
+        "The store holds the new certificate, but the row's endpoint serves another "
+        "one, neither the new nor the old.",
+        "Check the column Endpoint and what stands in front of the service.",
     ),
     R.STOPPED: Explanation(
         "The run ended before this row's turn.", "Resume the campaign."

@@ -67,7 +67,8 @@ class PlannedRow:
     """A manifest row with its verdict, as it enters the ledger.
 
     ``verdict.reason`` set means that the row ends ``skipped`` at once. ``deadline`` is
-    RFC 3339 UTC.
+    RFC 3339 UTC; ``endpoint`` is as :class:`~batch_reenroll.campaign.endpoint.Endpoint`
+    writes it, "" where the row names none.
     """
 
     row_no: int
@@ -78,6 +79,7 @@ class PlannedRow:
     current_thumbprint: str | None = None
     wave: str | None = None
     deadline: str | None = None
+    endpoint: str = ""
 
     @property
     def request(self) -> ReenrollmentRequest:

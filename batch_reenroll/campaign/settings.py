@@ -38,6 +38,11 @@ class RunSettings:
         budget_limit: Failures allowed; the run stops when they exceed it.
         budget_min_rows: Ended rows before a percentage counts.
         breaker_failures: Failures in a row that stop feeding an orchestrator.
+        silent_heartbeats: Heartbeats that an orchestrator may miss before it is no
+            longer fed; 0 = any number. Counts where ``heartbeat_s`` is given.
+        heartbeat_s: How often orchestrators ask for work, as their owner says; None =
+            nobody said.
+        unschedule_stalled: Jobs that no orchestrator takes in time are taken back.
         breaker_rest_s: How long an open breaker rests before one row may try; it
             doubles with each that fails. None = it stays open for the run.
         authorities: Limits by CA, as the manifest names it; case does not count.
@@ -65,6 +70,9 @@ class RunSettings:
     budget_min_rows: int = 50
     breaker_failures: int = 10
     breaker_rest_s: float | None = None
+    silent_heartbeats: int = 12
+    heartbeat_s: float | None = None
+    unschedule_stalled: bool = False
     authorities: Mapping[str, AuthorityLimit] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
     blackouts: tuple[Blackout, ...] = ()
@@ -78,6 +86,24 @@ class RunSettings:
         if self.settle_time_s is not None:
             return self.settle_time_s
         return max(10.0, 2 * self.poll_interval_s)
+
+    @property
+    def silence_s(self) -> float | None:
+        """How long an orchestrator may be silent, in seconds; None = for ever.
+
+        Only where somebody said how often orchestrators ask for work: one that cron
+        starts is well and yet not seen for hours, and Command's own interval is not
+        documented (keyfactor-command.md 9). No number of unknown intervals is safe;
+        without one the pick-up timeout alone tells (design.md 5.1).
+        """
+        if not self.silent_heartbeats or self.heartbeat_s is None:
+            return None
+        return self.silent_heartbeats * self.heartbeat_s
+
+    @property
+    def listen_s(self) -> float:
+        """From one question who has been heard of to the next, in seconds."""
+        return max(self.heartbeat_s or 0.0, self.poll_interval_s)
 
     @property
     def budget(self) -> Limit:

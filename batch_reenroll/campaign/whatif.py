@@ -15,8 +15,9 @@ from batch_reenroll.campaign.forecast import Advice, Forecast, Question, Queue
 from batch_reenroll.campaign.luck import HALF, History
 from batch_reenroll.campaign.quota import AuthorityLimit
 
-#: Trials of a comparison; common random numbers make few enough.
-_TRIALS = 60
+#: Trials that choose among changes, and how many changes are then predicted with as
+#: many trials as the campaign itself, so that their figures can stand beside its own.
+_TRIALS, _MOST = 60, 4
 
 #: A change must save this share of the time from start to P95, and this much.
 _LEAST_SHARE, _LEAST_GAIN_S = 0.05, 60.0
@@ -29,22 +30,42 @@ class _Change:
     question: Question
 
 
-def advise(question: Question, history: History) -> tuple[Advice, ...]:
-    """Return the changes that help, the one with the greatest gain first.
+def advise(
+    question: Question, history: History, forecast: Forecast
+) -> tuple[Advice, ...]:
+    """Return the changes that help, the one with the greatest gain first, a few.
 
     Of the same kind, the smallest change that meets the deadline is named, or else
     the one that gains most.
+
+    Args:
+        question: What was asked.
+        history: What is known of the past.
+        forecast: Its answer: what changes are held against.
     """
+    surely = []
+    for change in _likely(question, history):
+        other = replace(change.question, trials=question.trials)
+        surely.append(_tried(other, change, question, forecast, history))
+    return tuple(sorted(filter(None, surely), key=_merit))
+
+
+def _likely(question: Question, history: History) -> list[_Change]:
+    """Return the changes that few trials already show to help, the best first."""
     asked = replace(question, trials=_TRIALS)
     now = predict(asked, history)
-    best: dict[str, Advice] = {}
+    best: dict[str, tuple[Advice, _Change]] = {}
     for change in _changes(asked, now):
-        found = _tried(change, asked, now, history)
+        found = _tried(change.question, change, asked, now, history)
         known = best.get(change.code)
-        if found and (known is None or _is_better(found, known)):
-            best[change.code] = found
-    order = sorted(best.values(), key=lambda a: (not a.meets_deadline, -a.gain_s))
-    return tuple(order)
+        if found and (known is None or _is_better(found, known[0])):
+            best[change.code] = found, change
+    order = sorted(best.values(), key=lambda pair: _merit(pair[0]))
+    return [change for _, change in order[:_MOST]]
+
+
+def _merit(advice: Advice) -> tuple[bool, float]:
+    return not advice.meets_deadline, -advice.gain_s
 
 
 def with_advice(question: Question, history: History) -> Forecast:
@@ -52,13 +73,17 @@ def with_advice(question: Question, history: History) -> Forecast:
     forecast = predict(question, history)
     if forecast.late_s is None:
         return forecast
-    return replace(forecast, advice=advise(question, history))
+    return replace(forecast, advice=advise(question, history, forecast))
 
 
 def _tried(
-    change: _Change, asked: Question, now: Forecast, history: History
+    question: Question,
+    change: _Change,
+    asked: Question,
+    now: Forecast,
+    history: History,
 ) -> Advice | None:
-    then = predict(change.question, history)
+    then = predict(question, history)
     gain_s = now.p95 - then.p95
     # Never against never is no gain, and not a number either.
     least_s = max(_LEAST_GAIN_S, _LEAST_SHARE * (min(now.p95, 1e12) - asked.start))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +10,12 @@ from typing import Any, TypeVar
 
 import click
 
+from batch_reenroll.campaign.approved import beyond
 from batch_reenroll.campaign.record import Campaign
+from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.cli.choice import Choice
 from batch_reenroll.cli.console import Console
+from batch_reenroll.cli.options import FLAGS
 from batch_reenroll.cli.signing import trusted_keys
 from batch_reenroll.cli.source import PlanSource, Source, operator
 from batch_reenroll.cli.wholefile import written_whole
@@ -174,6 +178,8 @@ def authorized(
     demands: Demands,
     signer: Signer | None,
     console: Console,
+    *,
+    departures: Sequence[str] = (),
 ) -> Campaign:
     """Return the source's draft with its approval, as far as it has one.
 
@@ -183,6 +189,7 @@ def authorized(
         demands: What must be there.
         signer: The key that the run signs with, or None.
         console: For a warning about an approval that was not asked for and is bad.
+        departures: Where the run would go beyond what was approved, in words.
 
     Raises:
         PlanRefused: A demand is not met; the code says which.
@@ -194,6 +201,7 @@ def authorized(
         raise PlanRefused(message, code="ticket_missing", hint=hint)
     try:
         approval = _approval(source, path, demands, signer)
+        refuse_departures(departures)
     except PlanRefused as exc:
         if demands.approval:
             raise
@@ -201,6 +209,45 @@ def authorized(
             console.warn(f"the plan counts as not approved: {exc.message}")
         return draft
     return replace(draft, purpose={**draft.purpose, **_as_purpose(approval)})
+
+
+def refuse_departures(departures: Sequence[str]) -> None:
+    """Raise :class:`PlanRefused` where a run goes beyond what was approved."""
+    if departures:
+        message = f"beyond what was approved: {'; '.join(departures)}"
+        hint = (
+            "a run may be slower than its approved plan, stop sooner and prove more; "
+            "for anything else make a plan so, and have that approved"
+        )
+        raise PlanRefused(message, code="approval_exceeded", hint=hint)
+
+
+def settings_departures(approved: RunSettings, wanted: RunSettings) -> list[str]:
+    """Return in words which settings go beyond what was approved."""
+    return [
+        f"{FLAGS.get(name, name)} {_word(theirs)} (approved: {_word(ours)})"
+        for name, ours, theirs in beyond(approved, wanted)
+    ]
+
+
+def choice_departures(
+    choice: Choice, *, accept_stale: bool, has_waves: bool
+) -> list[str]:
+    """Return in words which rows would go that were not approved to go so."""
+    found = [f"--ignore {code}" for code in sorted(choice.ignore)]
+    if choice.only_wave is not None:
+        found.append(f"--only-wave {choice.only_wave}: the waves before it left out")
+    if choice.limit is not None and has_waves:
+        found.append(f"--limit {choice.limit}: waves with rows left out")
+    if accept_stale:
+        found.append("--accept-stale: things are not as the approver saw them")
+    return found
+
+
+def _word(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _as_purpose(approval: Approval) -> Mapping[str, str]:

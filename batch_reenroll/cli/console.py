@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO
 
 from batch_reenroll.cli.streams import ReaderGone, write_err, write_out
 from batch_reenroll.errors import ManifestRejected, Problem, ReenrollError
-from batch_reenroll.text import rfc3339, visible
+from batch_reenroll.observe import Event, Level, json_line, shown, text_line
+from batch_reenroll.text import quiet_json, visible
 
 _LINE_LIMIT = 4096
 
@@ -25,11 +26,22 @@ class Console:
         output: ``text`` or ``json``: the form of what goes to stdout.
         log_format: ``text`` or ``json``: the form of lines on stderr.
         quiet: Say nothing on stderr but warnings and errors.
+        log_level: The least grave events that are told, details among them; None: from
+            ``info`` on, and details only to machines.
+        campaign: That every line is about, or "".
+        put: Writes a line to stderr.
+        screen: What a progress display is drawn on.
+        flush: Waits until lines are written, so many seconds at most.
     """
 
     output: str = "text"
     log_format: str = "text"
     quiet: bool = False
+    log_level: Level | None = None
+    campaign: str = ""
+    put: Callable[[str], None] = write_err
+    screen: IO[str] | None = None
+    flush: Callable[[float], None] = lambda _: None
 
     @property
     def as_json(self) -> bool:
@@ -37,9 +49,21 @@ class Console:
         return self.output == "json"
 
     @property
+    def is_logged(self) -> bool:
+        """Whether stderr carries a log, and not what a person watches."""
+        return self.log_format == "json" or self.log_level is not None
+
+    @property
     def is_live(self) -> bool:
         """Whether a progress display may be drawn: stderr is a person's terminal."""
-        return sys.stderr.isatty() and not self.quiet and self.log_format == "text"
+        return sys.stderr.isatty() and not self.quiet and not self.is_logged
+
+    def tells(self, level: Level, *, is_detail: bool = False) -> bool:
+        """Return whether an event so grave would be told."""
+        least = Level.INFO if self.log_level is None else self.log_level
+        if self.quiet:
+            least = max(least, Level.WARNING)
+        return level >= least and (self.is_logged or not is_detail)
 
     def data(self, text: str) -> None:
         """Write text that was asked for to stdout.
@@ -52,23 +76,25 @@ class Console:
 
     def json(self, value: object) -> None:
         """Write one JSON document to stdout; the same errors as :meth:`data`."""
-        write_out(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+        write_out(quiet_json(text))
 
-    def info(self, message: str, **fields: object) -> None:
+    def info(self, message: str, event: str = "message", **fields: object) -> None:
         """Say something that a person may want to know."""
-        if not self.quiet:
-            self._line("info", message, fields)
+        self._say(event, Level.INFO, message, fields)
 
-    def warn(self, message: str, **fields: object) -> None:
+    def warn(self, message: str, event: str = "message", **fields: object) -> None:
         """Say something that a person must not miss."""
-        self._line("warning", message, fields)
+        self._say(event, Level.WARNING, message, fields)
 
     def error(self, exc: ReenrollError) -> None:
         """Say why it did not work, and what to do about it."""
+        hint = exc.hint
         if isinstance(exc, ManifestRejected):
             self._problems(exc)
-            return
-        self._line("error", exc.message, {"code": exc.code, "hint": exc.hint})
+            hint = ""
+        fields = {"code": exc.code, "hint": hint}
+        self._say("error", Level.ERROR, exc.message, fields)
 
     def _problems(self, exc: ManifestRejected) -> None:
         if self.as_json:
@@ -77,29 +103,41 @@ class Console:
                 self.json({"ok": False, "problems": [as_dict(p) for p in exc.problems]})
         else:
             for problem in exc.problems:
-                write_err(problem_line(problem))
-        self._line("error", exc.message, {"code": exc.code, "hint": ""})
+                self._problem(problem)
 
-    def _line(self, level: str, message: str, fields: Mapping[str, object]) -> None:
-        # Line ends between several faults are our own; what others wrote was made
-        # visible where it came in.
-        text = "\n".join(visible(line, _LINE_LIMIT) for line in message.split("\n"))
+    def _problem(self, problem: Problem) -> None:
         if self.log_format == "json":
-            known = {k: v for k, v in fields.items() if v not in (None, "")}
-            entry: dict[str, Any] = {
-                "at": rfc3339(datetime.now(UTC)),
-                "level": level,
-                "message": text,
-                **known,
-            }
-            write_err(json.dumps(entry, ensure_ascii=False, default=str))
-            return
-        prefix = "" if level == "info" else f"{level}: "
-        write_err(f"{prefix}{text}")
-        hint = str(fields.get("hint") or "")
-        if hint:
-            for line in hint.split("\n"):
-                write_err(f"hint: {visible(line, _LINE_LIMIT)}")
+            fields = {**as_dict(problem), "message": ""}
+            self._say("problem", Level.ERROR, problem.message, fields)
+        else:
+            self.put(problem_line(problem))
+
+    def _say(
+        self, name: str, level: Level, message: str, fields: Mapping[str, object]
+    ) -> None:
+        self.event(Event(name=name, level=level, message=message, fields=fields))
+
+    def event(self, event: Event) -> None:
+        """Tell of an event, where somebody wants to know."""
+        if self.tells(event.level, is_detail=event.is_detail):
+            self.put(self.line(event))
+
+    def line(self, event: Event) -> str:
+        """Return the event as stderr shows it."""
+        now = datetime.now(UTC)
+        if self.log_format == "json":
+            of = {"campaign": self.campaign, **event.fields}
+            return json_line(replace(event, fields=of), now)
+        if self.log_level is not None:
+            return _with_hint(text_line(event, now), event)
+        prefix = "" if event.level <= Level.INFO else f"{event.level.word}: "
+        return _with_hint(f"{prefix}{text_line(event, None)}", event)
+
+
+def _with_hint(text: str, event: Event) -> str:
+    hint = str(event.fields.get("hint") or "")
+    hints = (f"\nhint: {line}" for line in shown(hint).split("\n") if hint)
+    return text + "".join(hints)
 
 
 def as_dict(problem: Problem) -> dict[str, object]:

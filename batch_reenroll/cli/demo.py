@@ -18,20 +18,23 @@ import click
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.cli.carry import Errand, Outcome, carry, run_async
+from batch_reenroll.cli.choice import Choice
 from batch_reenroll.cli.connection import way_to
 from batch_reenroll.cli.console import Console
-from batch_reenroll.cli.files import ledger_path
+from batch_reenroll.cli.files import ledger_path, validated
 from batch_reenroll.cli.options import (
     console_from,
     console_options,
     ledger_option,
     reports_option,
 )
-from batch_reenroll.cli.plan import look, show_plan
-from batch_reenroll.cli.planning import Choice, write_campaign
-from batch_reenroll.cli.reporting import is_unfinished, rows_of
+from batch_reenroll.cli.plan import look
+from batch_reenroll.cli.planning import write_campaign
+from batch_reenroll.cli.planshow import show_plan
+from batch_reenroll.cli.reporting import rows_of
 from batch_reenroll.cli.run import say_outcome
-from batch_reenroll.cli.source import ManifestSource, validated
+from batch_reenroll.cli.source import ManifestSource
+from batch_reenroll.cli.standing import is_unfinished
 from batch_reenroll.command import BasicAuth, Connection, Secret
 from batch_reenroll.errors import UsageError
 from batch_reenroll.ledger import SqliteLedger

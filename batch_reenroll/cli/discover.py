@@ -32,7 +32,7 @@ from batch_reenroll.cli.options import (
 )
 from batch_reenroll.cli.wholefile import written_whole
 from batch_reenroll.command import CommandClient
-from batch_reenroll.errors import UsageError
+from batch_reenroll.errors import Refused, UsageError
 from batch_reenroll.manifest.subject import SubjectInvalid, parse
 from batch_reenroll.runner import read_directory, read_inventories
 from batch_reenroll.text import defuse, undefuse, visible
@@ -151,14 +151,14 @@ class Tour:
 
         Raises:
             CommandError: Command could not be asked.
-            UsageError: A file cannot be written.
+            UsageError: A file cannot be written, or Command refuses the query.
         """
         counts: Counter[str] = Counter()
         with ExitStack() as files:
             rows = _writer(files, path, COLUMNS)
             others = _writer(files, beside(path), _LEFT_OUT_COLUMNS)
             async with way() as client:
-                directory = await read_directory(client, query=self._query)
+                directory = await self._directory(client)
                 async for store, found in self._found(client, directory):
                     if isinstance(found, dict):
                         counts["rows"] += 1
@@ -169,6 +169,16 @@ class Tour:
                         counts[found[0]] += 1
                         others.writerow(_left_out_line(store, found, directory))
         return counts
+
+    async def _directory(self, client: CommandClient) -> Directory:
+        try:
+            return await read_directory(client, query=self._query)
+        except Refused as exc:
+            if not self._query:
+                raise
+            message = f"--query {visible(self._query, 200)!r}: {exc.message}"
+            hint = """for example: --query 'ClientMachine -contains "web"'"""
+            raise UsageError(message, hint=hint) from exc
 
     async def _found(
         self, client: CommandClient, directory: Directory

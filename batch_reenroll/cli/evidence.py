@@ -61,6 +61,11 @@ def verify(folder: Path, **values: Any) -> int:
     """Check the report folder DIR offline: files, journal, totals, signature.
 
     Says every fault with its file and line. Exits 0 when all of it holds, else 11.
+
+    A folder that is not signed proves only that nothing in it was changed by accident
+    or in one place: whoever writes all of it anew, digests and journal included, is
+    not found. A signature proves who wrote it to those who pin the key with
+    --trusted-key; an approval proves a second person with --trusted-approver only.
     """
     console = console_from(values)
     trusted = trusted_keys("--trusted-key", values["trusted_key"])
@@ -234,6 +239,9 @@ def _fault_text(fault: Fault) -> str:
 def _signed_text(checked: Checked) -> str:
     signed = checked.signed
     if not signed.by:
-        return "not signed: who wrote it cannot be told from the folder"
+        return (
+            "not signed: it is whole in itself, but whoever can write to the folder "
+            "could have written all of it"
+        )
     who = f"{signed.subject}, key {signed.by}" if signed.subject else signed.by
     return f"signed by {who}" + ("" if signed.is_pinned else " (not pinned)")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from batch_reenroll.campaign.calendar import Calendar
-from batch_reenroll.campaign.durations import samples_of
+from batch_reenroll.campaign.durations import JobSample, samples_of
 from batch_reenroll.campaign.forecast import (
     Forecast,
     Limits,
@@ -19,12 +19,15 @@ from batch_reenroll.campaign.forecast import (
 )
 from batch_reenroll.campaign.luck import History
 from batch_reenroll.campaign.nouns import JobRecord
+from batch_reenroll.campaign.pickups import waits
 from batch_reenroll.campaign.quota import AuthorityLimit, authority_key
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.whatif import with_advice
-from batch_reenroll.cli.progress import duration
+from batch_reenroll.cli.files import ledger_path
 from batch_reenroll.errors import PlanRefused
+from batch_reenroll.ledger import SqliteLedger
+from batch_reenroll.observe import duration
 from batch_reenroll.text import parse_time, rfc3339, visible
 
 #: How far ahead windows are looked up.
@@ -62,6 +65,7 @@ def forecast(
     past: Sequence[JobRecord],
     *,
     start: datetime,
+    waited: Sequence[JobSample] = (),
 ) -> Forecast | None:
     """Return when the campaign would have ended; None where nothing is to be done.
 
@@ -72,11 +76,25 @@ def forecast(
         loads: Rows that may go, by what they have in common.
         past: Rows of JobHistory of this very Command, in any order.
         start: When it would begin, aware.
+        waited: How long jobs of earlier campaigns waited.
     """
     if not loads:
         return None
     question = _question(draft, loads, start=start)
-    return with_advice(question, History.of(samples_of(past)))
+    return with_advice(question, History.of([*samples_of(past), *waited]))
+
+
+def waited_before(ledger_url: str, command_url: str) -> list[JobSample]:
+    """Return how long jobs waited in campaigns of a ledger; none where there is none.
+
+    Raises:
+        UsageError: It is no ledger.
+    """
+    path = ledger_path(ledger_url)
+    if not path.exists():
+        return []
+    with SqliteLedger(path, create=False) as ledger:
+        return list(waits(ledger.pickups(command_url)))
 
 
 def _question(draft: Campaign, loads: Counter[Load], *, start: datetime) -> Question:
@@ -174,7 +192,8 @@ def forecast_lines(found: Forecast, start: datetime) -> Iterator[str]:
         late_by = f", LATE by {_length(item.late_s)}" if item.late_s else ""
         yield (
             f"  orchestrator {name}: {_rows(item.rows)}, about {_length(item.job_s)} a "
-            f"job (of {item.n_samples} in its history), P95 {_when(item.p95)}{late_by}"
+            f"job (of {item.n_samples} in its history), asks for work about every "
+            f"{_length(item.heartbeat_s)}, P95 {_when(item.p95)}{late_by}"
         )
     if len(found.late) > _SHOWN:
         yield f"  … and {len(found.late) - _SHOWN} more orchestrators are late"

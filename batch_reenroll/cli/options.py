@@ -6,15 +6,19 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.cli.console import Console
-from batch_reenroll.cli.reporting import DEFAULT_LEDGER
+from batch_reenroll.cli.standing import DEFAULT_LEDGER
 from batch_reenroll.errors import UsageError
+from batch_reenroll.observe import Level
 from batch_reenroll.text import parse_time
+
+if TYPE_CHECKING:
+    from batch_reenroll.report import Format
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,7 +33,7 @@ def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 def console_options(function: F) -> F:
-    """Add ``--output``, ``--log-format`` and ``--quiet``."""
+    """Add ``--output``, ``--log-format``, ``--log-level`` and ``--quiet``."""
     return _stack(
         click.option(
             "--output",
@@ -44,6 +48,12 @@ def console_options(function: F) -> F:
             default="text",
             show_default=True,
             help="Form of lines on stderr.",
+        ),
+        click.option(
+            "--log-level",
+            type=click.Choice([level.word for level in Level]),
+            help="Log events from this level on to stderr, instead of a progress "
+            "display [default: info with --log-format json, else no log].",
         ),
         click.option("--quiet", is_flag=True, help="Only warnings and errors."),
     )(function)
@@ -105,6 +115,25 @@ class Moment(click.ParamType[datetime]):
                 f"{value!r} is no date such as 2026-12-31 or 2026-12-31T22:00:00Z"
             )
         return found
+
+
+class Formats(click.ParamType["tuple[Format, ...]"]):
+    """Further forms of the results: ``parquet``, ``xlsx``, or both with a comma."""
+
+    name = "format"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Format, ...]:
+        """Return the forms that ``value`` names, in its order."""
+        # The only verb that has forms has loaded them; the others start without.
+        from batch_reenroll.report import Format
+
+        try:
+            return tuple(Format(word.strip().lower()) for word in value.split(","))
+        except ValueError:
+            expected = " or ".join(Format)
+            self.fail(f"{value!r} is no format; expected {expected}, or a list of both")
 
 
 class Seconds(click.ParamType[float]):
@@ -212,6 +241,19 @@ _PACING: tuple[tuple[str, str, Any, str], ...] = (
         "[default: it stays open].",
     ),
     (
+        "--heartbeat",
+        "heartbeat_s",
+        _SECONDS,
+        "How often orchestrators ask for work; those that are silent for longer than "
+        "--silent-heartbeats are fed no more [default: not known, silence is no sign].",
+    ),
+    (
+        "--silent-heartbeats",
+        "silent_heartbeats",
+        click.IntRange(min=0, max=1_000_000),
+        "Heartbeats an orchestrator may miss until it is fed no more; 0: any number.",
+    ),
+    (
         "--unreachable-timeout",
         "unreachable_timeout_s",
         _SECONDS,
@@ -229,10 +271,21 @@ def pacing_options(function: F) -> F:
         shown = default is None or isinstance(default, bool)
         note = "" if shown else f" [default: {default:g}]"
         options.append(click.option(flag, name, type=kind, help=text + note))
+    options.append(
+        click.option(
+            "--unschedule-stalled/--leave-stalled",
+            default=None,
+            help="Whether jobs that no orchestrator takes in time are taken back "
+            "[default: left in Command].",
+        )
+    )
     return _stack(*options)(function)
 
 
-PACING_NAMES = tuple(name for _, name, _, _ in _PACING)
+#: Field of :class:`RunSettings` → the flag that sets it.
+FLAGS = {name: flag for flag, name, _, _ in _PACING}
+
+PACING_NAMES = (*(name for _, name, _, _ in _PACING), "unschedule_stalled")
 
 
 def pacing_from(values: dict[str, Any]) -> dict[str, Any]:
@@ -246,10 +299,12 @@ def pacing_from(values: dict[str, Any]) -> dict[str, Any]:
 
 def console_from(values: dict[str, Any]) -> Console:
     """Take the console flags out of ``values``."""
+    level: str | None = values.pop("log_level")
     return Console(
         output=values.pop("output"),
         log_format=values.pop("log_format"),
         quiet=values.pop("quiet"),
+        log_level=None if level is None else Level[level.upper()],
     )
 
 

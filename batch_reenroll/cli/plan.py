@@ -3,92 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from batch_reenroll.campaign.budget import Limit
 from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.forecast import Forecast
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.planfile import plan_lines
-from batch_reenroll.campaign.preflight import IGNORABLE
-from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.settings import RunSettings
-from batch_reenroll.campaign.waves import WavePlan
 from batch_reenroll.cli.approving import approve_options, approve_plan
 from batch_reenroll.cli.carry import Connect, run_async
+from batch_reenroll.cli.choice import Choice, choice_from, choice_options
 from batch_reenroll.cli.connection import required_connection, way_to
-from batch_reenroll.cli.console import Console
-from batch_reenroll.cli.forecasting import forecast_json, forecast_lines, refuse_late
+from batch_reenroll.cli.files import validated
+from batch_reenroll.cli.forecasting import refuse_late, waited_before
 from batch_reenroll.cli.options import (
     connection_options,
     console_from,
     console_options,
+    ledger_option,
     pacing_from,
     pacing_options,
 )
-from batch_reenroll.cli.planning import Choice, Planner
+from batch_reenroll.cli.planning import Planner
 from batch_reenroll.cli.planpage import facts_of, write_page
-from batch_reenroll.cli.progress import duration
+from batch_reenroll.cli.planshow import show_plan
 from batch_reenroll.cli.signing import sign_options, signer_of
-from batch_reenroll.cli.source import ManifestSource, Source, validated
+from batch_reenroll.cli.source import ManifestSource, Source
 from batch_reenroll.cli.streams import ReaderGone
 from batch_reenroll.cli.wholefile import written_whole
 from batch_reenroll.command import Connection
 from batch_reenroll.errors import PlanRefused, UsageError
-from batch_reenroll.manifest import Manifest, Wave
+from batch_reenroll.manifest import Manifest
 from batch_reenroll.runner import (
     read_directory,
     read_inventories,
     read_jobs,
 )
-from batch_reenroll.text import parse_time, rfc3339, visible
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: ``--detailed-exitcode``: the plan is good, and no row has to be submitted. Not one
 #: of the contract's codes, so that it can be told from all of them.
 NOTHING_TO_DO = 12
-
-
-def choice_options(function: F) -> F:
-    """Add what decides which plans and rows may go."""
-    for option in (
-        click.option(
-            "--accept-late",
-            is_flag=True,
-            help="Let a plan go that will probably miss its deadline.",
-        ),
-        click.option(
-            "--ignore",
-            type=click.Choice([str(reason) for reason in sorted(IGNORABLE)]),
-            multiple=True,
-            help="Let rows go that this would stop; may be repeated.",
-        ),
-        click.option("--only-wave", metavar="NAME", help="Only rows of this wave."),
-        click.option(
-            "--limit", type=click.IntRange(min=1), help="Submit this many rows at most."
-        ),
-        click.option("--strict", is_flag=True, help="Refuse when any row cannot run."),
-    ):
-        function = option(function)
-    return function
-
-
-def choice_from(values: dict[str, Any]) -> Choice:
-    """Take the choice of rows out of ``values``."""
-    return Choice(
-        limit=values.pop("limit"),
-        only_wave=values.pop("only_wave"),
-        strict=values.pop("strict"),
-        ignore=frozenset(map(Reason, values.pop("ignore"))),
-        accept_late=values.pop("accept_late"),
-    )
 
 
 @click.command()
@@ -121,6 +80,7 @@ def choice_from(values: dict[str, Any]) -> Choice:
 @approve_options
 @sign_options
 @connection_options
+@ledger_option
 @console_options
 def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
     """Say which rows of MANIFEST can run, and why the others cannot.
@@ -156,6 +116,7 @@ def plan(manifest: Path, output_file: Path | None, **values: Any) -> int:
             deep=values["inventory"],
         )
     )
+    planner.waited = waited_before(values["ledger"], connection.base_url)
     if output_file is None:
         planner.count(source)
     else:
@@ -229,23 +190,10 @@ def settings_for(manifest: Manifest, flags: dict[str, Any]) -> RunSettings:
         "budget_min_rows": budget.min_rows,
         "windows": header.windows,
         "blackouts": header.blackouts,
-        "waves": tuple(map(_wave, header.waves)),
+        "waves": header.waves,
     }
     given = {name: value for name, value in said.items() if value is not None}
     return replace(RunSettings(), **{**given, **flags})
-
-
-def _wave(wave: Wave) -> WavePlan:
-    def limit(given: object) -> Limit | None:
-        return None if given is None else Limit.parse(str(given))
-
-    return WavePlan(
-        name=wave.name,
-        size=limit(wave.size),
-        soak_s=wave.soak_s,
-        max_failures=limit(wave.max_failures),
-        windows=wave.windows,
-    )
 
 
 #: Rows of JobHistory that a forecast learns from.
@@ -278,15 +226,23 @@ async def look(
     settings = source.draft.settings
     if past_rows is None and has_deadline(source):
         past_rows = PAST_ROWS
+    calendar = Calendar(settings.windows, settings.blackouts)
     async with way() as client:
-        directory = await read_directory(client, enrollment=_names_issuer(source))
+        directory = await read_directory(
+            client, enrollment=_names_issuer(source), permissions=True
+        )
         directory.read_at = datetime.now(UTC)
         board, past = await read_jobs(client, past_rows=past_rows or 0)
         planner = Planner(
             directory=directory,
             board=board,
             past=past,
-            calendar=Calendar(settings.windows, settings.blackouts),
+            calendar=calendar,
+            of_waves={
+                wave.name: calendar.narrowed(wave.windows)
+                for wave in settings.waves
+                if wave.windows
+            },
             taken=taken,
             choice=choice,
         )
@@ -311,82 +267,3 @@ def _names_issuer(source: Source) -> bool:
 def _names(source: Source, *folded: str) -> bool:
     columns = (*source.draft.columns, *source.draft.defaults)
     return any(column.casefold() in folded for column in columns)
-
-
-def show_plan(
-    planner: Planner,
-    source: Source,
-    console: Console,
-    found: Forecast | None = None,
-    *,
-    as_data: bool = False,
-) -> None:
-    """Say what will happen, on stderr; ``as_data`` where it is what was asked for."""
-    counts, draft = planner.counts, source.draft
-    if as_data and console.as_json:
-        console.json(
-            {
-                "command": draft.command_url,
-                "rows": {str(state): n for state, n in sorted(counts.items())},
-                "reasons": {str(r): n for r, n in planner.reasons.most_common()},
-                "cautions": {str(r): n for r, n in planner.cautions.most_common()},
-                "unread": list(planner.directory.enrollment.unread),
-                "requests": dict(planner.requests),
-                "forecast": forecast_json(found) if found else None,
-                "manifest_sha256": draft.manifest_sha256,
-                "plan_sha256": planner.digest,
-            }
-        )
-        return
-    settings = draft.settings
-    lines = [
-        f"plan for {draft.manifest_name} on {draft.command_url}:",
-        f"  {counts[State.PENDING]} of {sum(counts.values())} rows will be submitted, "
-        f"at most {settings.rate_per_s:g} per second, {settings.max_in_flight} in "
-        f"flight, {settings.per_orchestrator} per orchestrator",
-    ]
-    lines += [
-        f"  at most {limit.words} on {visible(name, 200)}"
-        for name, limit in settings.authorities.items()
-    ]
-    lines += [
-        f"  {n} skipped, {reason}: {EXPLANATIONS[reason].meaning}"
-        for reason, n in planner.reasons.most_common()
-    ]
-    lines += [
-        f"  {n} to look at, {reason}: {EXPLANATIONS[reason].meaning}"
-        for reason, n in planner.cautions.most_common()
-    ]
-    lines += [f"  {line}" for line in planner.directory.enrollment.unread]
-    lines += _schedule_lines(planner, settings)
-    begun = parse_time(draft.created_at)
-    if found is not None and begun is not None:
-        lines += forecast_lines(found, begun)
-    for line in lines:
-        console.data(line) if as_data else console.info(line)
-
-
-def _schedule_lines(planner: Planner, settings: RunSettings) -> list[str]:
-    """Return what the plan says of waves and windows."""
-    lines = [
-        f"  window: {window.cron} ({window.timezone}) for {duration(window.duration_s)}"
-        + (
-            f", nothing in the last {duration(window.cutoff_s)}"
-            if window.cutoff_s
-            else ""
-        )
-        for window in settings.windows
-    ]
-    lines += [
-        f"  blackout: {rfc3339(b.start)} to {rfc3339(b.end)}"
-        for b in settings.blackouts
-    ]
-    drawn = planner.drawn
-    for wave in drawn.coverage if drawn else ():
-        kinds = f"{wave.sampled} of {drawn.strata if drawn else 0} kinds"
-        lines.append(
-            f"  wave {wave.wave}: {wave.named + wave.drawn} rows "
-            f"({wave.named} named, {wave.drawn} drawn), {kinds} of store type, "
-            "orchestrator group and CA"
-        )
-    return lines

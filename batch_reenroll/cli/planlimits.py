@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.windows import Window
-from batch_reenroll.cli.planning import Choice
+from batch_reenroll.cli.choice import Choice
 from batch_reenroll.report.plan_words import lasting
 
 
@@ -37,7 +37,13 @@ def limits_of(settings: RunSettings, choice: Choice) -> Iterator[tuple[str, str]
     if settings.breaker_rest_s is not None:
         breaker += f"; one row may try after {lasting(settings.breaker_rest_s)}"
     yield "Breaker", breaker
-    yield "Pick-up timeout", lasting(settings.pickup_timeout_s)
+    if settings.silence_s is not None:
+        silent = f"an orchestrator not seen for {lasting(settings.silence_s)}"
+        yield "Silence", f"{silent} is no longer fed, until it is seen again"
+    pickup = lasting(settings.pickup_timeout_s)
+    if settings.unschedule_stalled:
+        pickup += "; a job that nobody takes is taken back"
+    yield "Pick-up timeout", pickup
     yield "Job timeout", lasting(settings.job_timeout_s)
     within = lasting(settings.verify_timeout_s)
     proof = f"by the store's inventory, within {within}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from batch_reenroll.campaign.board import JobBoard
 from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.draw import Coverage, WaveRow, assign
+from batch_reenroll.campaign.durations import JobSample
 from batch_reenroll.campaign.forecast import Forecast
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import JobRecord
@@ -26,6 +27,7 @@ from batch_reenroll.campaign.preflight import IGNORABLE, holding
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.record import Campaign, PlannedRow
 from batch_reenroll.campaign.rows import Row
+from batch_reenroll.cli.choice import Choice
 from batch_reenroll.cli.forecasting import Load, forecast, load_of
 from batch_reenroll.cli.source import Source, named
 from batch_reenroll.errors import PlanRefused, UsageError
@@ -41,27 +43,6 @@ _WISHES = tuple(f.name for f in fields(Wish))
 
 #: Rows that are named for one reason.
 N_EXAMPLES = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """Which rows of a manifest are meant.
-
-    Attributes:
-        limit: Rows that may be submitted, or None for all; >= 1.
-        only_wave: Only rows whose ``Wave`` is this, or None.
-        strict: Refuse the plan when any row cannot run.
-        ignore: Obstacles that are only pointed out.
-        younger_than: A certificate issued within this time needs no rotation.
-        accept_late: Let a plan go whose deadline will probably be missed.
-    """
-
-    limit: int | None = None
-    only_wave: str | None = None
-    strict: bool = False
-    ignore: frozenset[Reason] = frozenset()
-    younger_than: timedelta | None = None
-    accept_late: bool = False
 
 
 class Example(NamedTuple):
@@ -84,8 +65,10 @@ class Planner:
             at most :data:`N_EXAMPLES`.
         loads: Rows that may go by what a prediction tells apart.
         past: The newest rows of JobHistory.
+        waited: How long jobs of earlier campaigns waited.
         inventories: What stores hold, by GUID, of those that were looked at.
         calendar: When rows may be submitted.
+        of_waves: The same for waves that have windows of their own, by name.
         drawn: Which row is in which wave, None before they were drawn or where the
             rows say it themselves.
     """
@@ -103,8 +86,10 @@ class Planner:
     digest: str = ""
     loads: Counter[Load] = field(default_factory=Counter)
     past: Sequence[JobRecord] = ()
+    waited: Sequence[JobSample] = ()
     inventories: Mapping[str, Held] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
+    of_waves: Mapping[str, Calendar] = field(default_factory=dict)
     drawn: Drawn | None = None
     _is_drawing: bool = False
 
@@ -153,12 +138,13 @@ class Planner:
     def _count(self, row: PlannedRow) -> None:
         verdict = row.verdict
         self.counts[row.skipped or State.PENDING] += 1
-        if row.skipped is None:
-            self.loads[load_of(row)] += 1
         if verdict.reason is not None:
             self.reasons[verdict.reason] += 1
             said = Example(row.row_id, verdict.message)
             _keep(self.skipped_rows, verdict.reason, said)
+        if row.skipped is not None:
+            return
+        self.loads[load_of(row)] += 1
         for reason, message in dict(verdict.cautions).items():
             self.cautions[reason] += 1
             _keep(self.cautioned_rows, reason, Example(row.row_id, message))
@@ -169,7 +155,9 @@ class Planner:
         To be asked once the rows have been counted.
         """
         start = parse_time(source.draft.created_at) or NEVER
-        return forecast(source.draft, self.loads, self.past, start=start)
+        return forecast(
+            source.draft, self.loads, self.past, start=start, waited=self.waited
+        )
 
     def stores_of(self, source: Source) -> list[str]:
         """Return the stores of rows that may go, each once, in manifest order."""
@@ -216,6 +204,7 @@ class Planner:
                 current_thumbprint=row.current_thumbprint,
                 wave=row.wave,
                 deadline=rfc3339(row.deadline) if row.deadline else None,
+                endpoint=str(row.endpoint) if row.endpoint else "",
             )
         )
 
@@ -264,16 +253,24 @@ class Planner:
         said = holding(
             replace(_as_row(verdict), current_thumbprint=row.current_thumbprint),
             held.inventory,
+            kind=self.directory.type_of(row.request.keystore_id),
             younger_than=self.choice.younger_than,
-            calendar=self.calendar,
+            calendar=self.of_waves.get(row.wave or "", self.calendar),
             now=self.directory.read_at or NEVER,
         )
         if said.rotated is not None:
             verdict = _because(verdict, *said.rotated)
             return replace(row, skipped=State.SKIPPED_ALREADY_ROTATED, verdict=verdict)
+        broken = said.obstacle
+        if broken is not None and broken.reason not in self.choice.ignore:
+            verdict = _because(verdict, *broken)
+            return replace(row, skipped=State.SKIPPED_PREFLIGHT, verdict=verdict)
+        # The inventory knows which aliases there are; before it, the alias was a guess.
+        guessed = [c for c in verdict.cautions if c[0] is not Reason.ALIAS_RULE]
+        known = [broken] if broken is not None else said.cautions
         return replace(
             row,
-            verdict=replace(verdict, cautions=(*verdict.cautions, *said.cautions)),
+            verdict=replace(verdict, cautions=(*guessed, *known)),
             current_thumbprint=row.current_thumbprint or said.thumbprint,
         )
 

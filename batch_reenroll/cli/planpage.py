@@ -11,7 +11,12 @@ from pathlib import Path
 
 from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.draw import Coverage
-from batch_reenroll.campaign.forecast import Advice, Forecast, OrchestratorForecast
+from batch_reenroll.campaign.forecast import (
+    ASSUMPTIONS,
+    Advice,
+    Forecast,
+    OrchestratorForecast,
+)
 from batch_reenroll.campaign.reasons import EXPLANATIONS, Reason
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.settings import RunSettings
@@ -98,6 +103,7 @@ def facts_of(
         tool_version=draft.tool_version,
         limits=dict(limits_of(draft.settings, planner.choice)),
         requests=dict(planner.requests),
+        unread=planner.directory.remarks,
         **{name: draft.purpose.get(name, "") for name in _PURPOSE},
     )
 
@@ -210,6 +216,7 @@ def _forecast(forecast: Forecast, at: datetime) -> ForecastFacts:
         bound_by=forecast.bound_by,
         orchestrators=tuple(map(_orchestrator, forecast.orchestrators)),
         advice=tuple(map(_advice, forecast.advice)),
+        assumptions=ASSUMPTIONS,
     )
 
 

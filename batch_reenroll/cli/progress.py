@@ -7,14 +7,16 @@ import contextlib
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from batch_reenroll.campaign.breakers import title
 from batch_reenroll.campaign.budget import FAILURES
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.cli.console import Console
-from batch_reenroll.text import rfc3339
+from batch_reenroll.observe import Event, duration
+from batch_reenroll.observe.changes import Changes
+from batch_reenroll.text import rfc3339, visible
 
 _ENDED = frozenset(OUTCOMES)
 _FLIGHT = (
@@ -30,11 +32,8 @@ _FLIGHT = (
 #: How often a line is written where nothing can be redrawn.
 _LINE_EVERY_S = 10.0
 
-#: How often it is looked there whether Command has gone away or come back.
+#: How often it is looked there what has changed.
 _LOOK_EVERY_S = 0.5
-
-#: A shorter absence is not worth a word: one lost connection among thousands.
-_AWAY_AFTER_S = 1.0
 
 _REDRAW_EVERY_S = 0.25
 
@@ -63,7 +62,16 @@ class Progress:
         self._monotonic = monotonic
         self._began_s = monotonic()
         self._marks: deque[tuple[float, int]] = deque()
+        self._changes = Changes()
         self.facts()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return the run's snapshot."""
+        return self._snapshot()
+
+    def changes(self) -> Iterator[Event]:
+        """Yield what has changed since the last call."""
+        return self._changes.seen(self._snapshot(), self._monotonic())
 
     def facts(self) -> dict[str, Any]:
         """Return the numbers a line or a display is made of."""
@@ -90,6 +98,7 @@ class Progress:
             "stop": shot["stop"],
             "wave": shot["wave"],
             "hold": hold(shot),
+            "remarks": shot["remarks"],
         }
 
     def _rate(self, now_s: float, ended: int) -> float:
@@ -138,7 +147,8 @@ def line(facts: Mapping[str, Any]) -> str:
 def cut_off(breakers: Sequence[Mapping[str, str]]) -> list[str]:
     """Return a text for each breaker that is not closed, a few at most."""
     texts = [
-        f"{title(entry['kind'], entry['name'])} is cut off: {entry['cause']}"
+        f"{title(entry['kind'], visible(entry['name'], 300))} is cut off: "
+        f"{visible(entry['cause'], 300)}"
         for entry in breakers[:_BREAKERS_SHOWN]
     ]
     more = len(breakers) - len(texts)
@@ -148,24 +158,10 @@ def cut_off(breakers: Sequence[Mapping[str, str]]) -> list[str]:
 def quiet(authorities: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a text for each CA that has taken all it may for now."""
     return [
-        f"the CA {entry['name']} takes no more until {rfc3339(entry['until'])}"
+        f"the CA {visible(entry['name'], 300)} takes no more "
+        f"until {rfc3339(entry['until'])}"
         for entry in authorities
     ]
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them: ``45 s``, ``2 h 5 min``, ``5 d 6 h``."""
-    whole = round(seconds)
-    if whole < 90:
-        return f"{whole} s"
-    minutes = round(whole / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    days, rest = divmod(hours, 24)
-    return f"{days} d {rest} h" if rest else f"{days} d"
 
 
 async def show(progress: Progress, console: Console) -> None:
@@ -173,56 +169,31 @@ async def show(progress: Progress, console: Console) -> None:
     if console.is_live:
         # A terminal that goes away must not end the campaign.
         with contextlib.suppress(OSError):
-            await _draw(progress)
+            await _draw(progress, console)
     else:
         await _lines(progress, console)
 
 
 async def _lines(progress: Progress, console: Console) -> None:
     began_s = time.monotonic()
-    absence = Absence()
-    held = ""
     n_lines = 0
-    while True:
-        await asyncio.sleep(_LOOK_EVERY_S)
-        facts, now_s = progress.facts(), time.monotonic()
-        told = absence.told(facts["away"], now_s)
-        if told:
-            console.warn(told)
-        if facts["hold"] and facts["hold"] != held:
-            console.info(facts["hold"])
-        held = facts["hold"]
-        if now_s - began_s >= (n_lines + 1) * _LINE_EVERY_S:
-            n_lines += 1
-            console.info(f"progress: {line(facts)}", **_loggable(facts))
+    try:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            _tell(progress, console)
+            if time.monotonic() - began_s >= (n_lines + 1) * _LINE_EVERY_S:
+                n_lines += 1
+                facts = progress.facts()
+                text = f"progress: {line(facts)}"
+                console.info(text, "progress", **_loggable(facts))
+    finally:
+        # What changed since the last look, a moment before the end.
+        _tell(progress, console)
 
 
-class Absence:
-    """Says once when Command has gone away, and once when it is back."""
-
-    def __init__(self) -> None:
-        self._since_s: float | None = None
-        self._is_told = False
-
-    def told(self, cause: str, now_s: float) -> str:
-        """Return what a person must be told now, or an empty string.
-
-        Args:
-            cause: Why Command cannot be used, or empty while it can.
-            now_s: Now, monotonic seconds.
-        """
-        if not cause:
-            since_s, was_told = self._since_s, self._is_told
-            self._since_s, self._is_told = None, False
-            if was_told and since_s is not None:
-                return f"Command answers again, after {duration(now_s - since_s)}"
-            return ""
-        if self._since_s is None:
-            self._since_s = now_s
-        if self._is_told or now_s - self._since_s < _AWAY_AFTER_S:
-            return ""
-        self._is_told = True
-        return f"WAITING, Command does not answer: {cause}"
+def _tell(progress: Progress, console: Console) -> None:
+    for event in progress.changes():
+        console.event(event)
 
 
 def _loggable(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,11 +201,11 @@ def _loggable(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {**facts, "states": states}
 
 
-async def _draw(progress: Progress) -> None:
+async def _draw(progress: Progress, console: Console) -> None:
     from rich.console import Console as RichConsole
     from rich.live import Live
 
-    screen = RichConsole(file=sys.stderr)
+    screen = RichConsole(file=console.screen or sys.stderr)
     with Live(console=screen, auto_refresh=False, transient=True) as live:
         while True:
             live.update(_panel(progress.facts()), refresh=True)
@@ -269,6 +240,7 @@ def _panel(facts: Mapping[str, Any]) -> Any:
     lines += [Text(f" {text}", style="yellow") for text in facts["cut_off"]]
     if facts["hold"]:
         lines.append(Text(f" {facts['hold']}", style="yellow"))
+    lines += [Text(f" {remark}", style="yellow") for remark in facts["remarks"]]
     if facts["away"]:
         lines.append(Text(f" Command does not answer: {facts['away']}", style="red"))
     if facts["stop"]:

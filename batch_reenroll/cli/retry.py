@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,12 +11,13 @@ import click
 
 from batch_reenroll.campaign.lifecycle import RETRIES, UNRESOLVED, State
 from batch_reenroll.campaign.retry import retried
-from batch_reenroll.campaign.rows import Move
+from batch_reenroll.campaign.rows import Move, Row
 from batch_reenroll.campaign.verdict import STOP_CODES, Stop, StopRequest
 from batch_reenroll.cli.carry import run_async
 from batch_reenroll.cli.connection import required_connection
 from batch_reenroll.cli.console import Console
 from batch_reenroll.cli.files import ledger_path
+from batch_reenroll.cli.observing import export_options, exports_from
 from batch_reenroll.cli.options import (
     connection_options,
     console_from,
@@ -29,6 +31,7 @@ from batch_reenroll.cli.run import go_on
 from batch_reenroll.cli.signing import sign_options
 from batch_reenroll.errors import UsageError
 from batch_reenroll.ledger import SqliteLedger, is_locked
+from batch_reenroll.observe.watcher import fields_of, move_event
 from batch_reenroll.text import rfc3339
 
 _BATCH = 1000
@@ -70,6 +73,7 @@ class Outcomes(click.ParamType[frozenset[State]]):
     "cancelled, skipped_excluded.",
 )
 @pacing_options
+@export_options
 @sign_options
 @connection_options
 @ledger_option
@@ -83,15 +87,25 @@ def retry(campaign_id: str, only: frozenset[State], **values: Any) -> int:
     """
     console = console_from(values)
     flags = pacing_from(values)
+    exports = exports_from(values)
     connection = required_connection(values)
 
     def take_back(ledger: SqliteLedger) -> None:
         now = datetime.now(UTC)
-        n_rows = taken_back(ledger, campaign_id, only, console, now=now)
+        about = replace(console, campaign=campaign_id)
+        n_rows = taken_back(ledger, campaign_id, only, about, now=now)
         console.info(f"{n_rows} rows of {campaign_id} get a new attempt")
 
     return run_async(
-        go_on(campaign_id, flags, connection, console, values, before=take_back)
+        go_on(
+            campaign_id,
+            flags,
+            connection,
+            console,
+            values,
+            before=take_back,
+            exports=exports,
+        )
     )
 
 
@@ -106,18 +120,23 @@ def taken_back(
     """Move the rows back; return how many. Rows whose store is taken are named."""
     number = ledger.number(campaign_id)
     moves: list[Move] = []
+    rows: list[Row] = []
     taken = ledger.jobs_by_store(number)
     for row in ledger.rows_in(number, only):
         decision = retried(row, taken=taken.get(row.store_id, frozenset()))
         if decision is not None:
+            rows.append(row)
             moves.append(decision.move(row, now))
     n_moved = 0
     for at in range(0, len(moves), _BATCH):
-        for refusal in ledger.apply(number, moves[at : at + _BATCH]):
+        batch = moves[at : at + _BATCH]
+        refusals = ledger.apply(number, batch)
+        for row, move, refusal in zip(rows[at:], batch, refusals, strict=False):
             if refusal is None:
                 n_moved += 1
+                console.event(replace(move_event(row, move), name="row_retried"))
             else:
-                console.warn(refusal.message)
+                console.warn(refusal.message, **fields_of(row))
     return n_moved
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,21 @@ from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.campaign.record import Campaign
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import STOP_CODES, Stop
-from batch_reenroll.cli.approving import authorized, demand_options, demands_from
+from batch_reenroll.cli.approving import (
+    authorized,
+    choice_departures,
+    demand_options,
+    demands_from,
+    refuse_departures,
+    settings_departures,
+)
 from batch_reenroll.cli.carry import Connect, Errand, Outcome, carry, run_async
+from batch_reenroll.cli.choice import Choice, choice_from, choice_options
 from batch_reenroll.cli.connection import required_connection, way_to
 from batch_reenroll.cli.console import Console, table
 from batch_reenroll.cli.files import ledger_path
-from batch_reenroll.cli.forecasting import refuse_late
+from batch_reenroll.cli.forecasting import refuse_late, waited_before
+from batch_reenroll.cli.observing import Exports, export_options, exports_from
 from batch_reenroll.cli.options import (
     connection_options,
     console_from,
@@ -33,18 +42,16 @@ from batch_reenroll.cli.options import (
     reports_option,
 )
 from batch_reenroll.cli.plan import (
-    choice_from,
-    choice_options,
     has_deadline,
     look,
     manifest_source,
-    show_plan,
 )
-from batch_reenroll.cli.planning import Choice, Planner, write_campaign
+from batch_reenroll.cli.planning import Planner, write_campaign
+from batch_reenroll.cli.planshow import show_plan
 from batch_reenroll.cli.question import ask
-from batch_reenroll.cli.reporting import is_unfinished, outcomes, resume_command
 from batch_reenroll.cli.signing import sign_options, signer_of
 from batch_reenroll.cli.source import PlanSource, Source
+from batch_reenroll.cli.standing import is_unfinished, outcomes, resume_command
 from batch_reenroll.cli.streams import ReaderGone
 from batch_reenroll.command import Connection
 from batch_reenroll.errors import PlanRefused, UsageError
@@ -67,6 +74,7 @@ from batch_reenroll.ledger import SqliteLedger
 )
 @demand_options
 @pacing_options
+@export_options
 @sign_options
 @connection_options
 @ledger_option
@@ -79,31 +87,42 @@ def run(manifest: Path, **values: Any) -> int:
     """
     console = console_from(values)
     flags = pacing_from(values)
+    exports = exports_from(values)
     signer, demands = signer_of(values), demands_from(values)
     for name in ("until_window_end", "confirm_waves"):
         if values[name]:
             flags[name] = True
     source: Source
+    departures: list[str] = []
     if manifest.suffix.casefold() == ".json":
         source = PlanSource(manifest)
         check_fresh(source, console, accept_stale=values["accept_stale"])
         connection = required_connection(values)
         check_same_command(source.draft, connection)
-        source.draft = replace(
-            source.draft, settings=replace(source.draft.settings, **flags)
-        )
+        approved = source.draft.settings
+        source.draft = replace(source.draft, settings=replace(approved, **flags))
+        departures = settings_departures(approved, source.draft.settings)
     else:
         source, connection = manifest_source(manifest, flags, values)
-    source.draft = authorized(source, manifest, demands, signer, console)
+    choice = choice_from(values)
+    departures += choice_departures(
+        choice,
+        accept_stale=values["accept_stale"],
+        has_waves=bool(source.draft.settings.waves),
+    )
+    source.draft = authorized(
+        source, manifest, demands, signer, console, departures=departures
+    )
     order = Order(
         source=source,
-        choice=choice_from(values),
+        choice=choice,
         campaign_id=values["campaign_id"],
         yes=values["yes"],
         dry_run=values["dry_run"],
         ledger_url=values["ledger"],
         reports=values["reports"],
         signer=signer,
+        exports=exports,
     )
     return run_async(start(order, connection, console))
 
@@ -120,6 +139,7 @@ class Order:
     ledger_url: str
     reports: Path
     signer: Signer | None = None
+    exports: Exports = field(default_factory=Exports)
 
     @property
     def settings(self) -> RunSettings:
@@ -164,7 +184,7 @@ async def start(order: Order, connection: Connection, console: Console) -> int:
     if order.dry_run:
         planner = await look(source, order.choice, way, taken=frozenset())
         planner.count(source)
-        found = _forecast(planner, source)
+        found = _forecast(planner, order)
         with contextlib.suppress(ReaderGone):
             show_plan(planner, source, console, found, as_data=True)
         planner.refuse_hopeless()
@@ -175,7 +195,7 @@ async def start(order: Order, connection: Connection, console: Console) -> int:
         planner = await look(source, order.choice, way, taken=taken)
         if not order.yes or has_deadline(source):
             planner.count(source)
-            found = _forecast(planner, source)
+            found = _forecast(planner, order)
             show_plan(planner, source, console, found)
             planner.refuse_hopeless()
             refuse_late(found, accept_late=order.choice.accept_late)
@@ -199,8 +219,12 @@ async def start(order: Order, connection: Connection, console: Console) -> int:
         return await finish(order, ledger, campaign, way, console)
 
 
-def _forecast(planner: Planner, source: Source) -> Forecast | None:
-    return planner.forecast(source) if has_deadline(source) else None
+def _forecast(planner: Planner, order: Order) -> Forecast | None:
+    source = order.source
+    if not has_deadline(source):
+        return None
+    planner.waited = waited_before(order.ledger_url, source.draft.command_url)
+    return planner.forecast(source)
 
 
 async def finish(
@@ -220,6 +244,7 @@ async def finish(
         console=console,
         resume=resume_command(campaign.campaign_id, order.ledger_url),
         signer=order.signer,
+        exports=order.exports,
     )
     outcome = await carry(errand)
     say_outcome(outcome, console, resume=errand.resume)
@@ -265,6 +290,7 @@ def _say_numbers(outcome: Outcome, console: Console) -> None:
 @click.command()
 @click.argument("campaign_id", metavar="CAMPAIGN")
 @pacing_options
+@export_options
 @sign_options
 @connection_options
 @ledger_option
@@ -277,8 +303,11 @@ def resume(campaign_id: str, **values: Any) -> int:
     """
     console = console_from(values)
     flags = pacing_from(values)
+    exports = exports_from(values)
     connection = required_connection(values)
-    return run_async(go_on(campaign_id, flags, connection, console, values))
+    return run_async(
+        go_on(campaign_id, flags, connection, console, values, exports=exports)
+    )
 
 
 async def go_on(
@@ -290,6 +319,7 @@ async def go_on(
     *,
     before: Callable[[SqliteLedger], None] | None = None,
     withdraw: bool = False,
+    exports: Exports | None = None,
 ) -> int:
     """Resume a campaign; return the exit code.
 
@@ -301,9 +331,11 @@ async def go_on(
         values: ``ledger``, ``reports`` and the signing flags.
         before: Called once the campaign is ours, before anything is done.
         withdraw: Send nothing: only take back the jobs that still wait.
+        exports: Where metrics go.
 
     Raises:
         UsageError: There is no such campaign, or it belongs to another Command.
+        PlanRefused: Its plan was approved, and the flags go beyond that.
     """
     signer = signer_of(values)
     with SqliteLedger(ledger_path(values["ledger"]), create=False) as ledger:
@@ -314,10 +346,13 @@ async def go_on(
                 f"but {connection.base_url} is configured"
             )
             raise UsageError(message, hint="choose its Command with --profile")
+        settings = replace(campaign.settings, **flags)
+        if campaign.purpose.get("approval"):
+            refuse_departures(settings_departures(campaign.settings, settings))
         errand = Errand(
             ledger=ledger,
             campaign_id=campaign_id,
-            settings=replace(campaign.settings, **flags),
+            settings=settings,
             connect=way_to(connection, console),
             reports=values["reports"],
             console=console,
@@ -325,6 +360,7 @@ async def go_on(
             before=partial(before, ledger) if before else None,
             withdraw=withdraw,
             signer=signer,
+            exports=exports or Exports(),
         )
         outcome = await carry(errand)
     say_outcome(outcome, console, resume=errand.resume)

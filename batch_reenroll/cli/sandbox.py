@@ -76,6 +76,25 @@ class Range(click.ParamType[tuple[float, float]]):
     "--iis", default=0, show_default=True, help="Stores whose alias is the thumbprint."
 )
 @click.option(
+    "--more-names",
+    is_flag=True,
+    help="Half of the certificates have a second name that is easily lost.",
+)
+@click.option(
+    "--no-inventory",
+    is_flag=True,
+    help="No store has an inventory schedule, and none follows a job.",
+)
+@click.option(
+    "--tls",
+    default=0,
+    show_default=True,
+    help="Stores served over TLS on loopback; endpoints.csv in --dir says where.",
+)
+@click.option(
+    "--tls-stale", default=0, show_default=True, help="Of them, never reloaded."
+)
+@click.option(
     "--store-types",
     type=click.Path(path_type=Path, dir_okay=False),
     help="JSON file of store types, as kfutil's store_types.json.",
@@ -168,6 +187,7 @@ def _config(values: dict[str, Any]) -> Any:
             broken_stores=values["broken"],
             unsupported_stores=values["unsupported"],
             iis_stores=values["iis"],
+            more_names=values["more_names"],
             store_types=load_store_types(store_types) if store_types else (),
             seed=values["seed"],
         ),
@@ -178,9 +198,13 @@ def _config(values: dict[str, Any]) -> Any:
             dialect=values["dialect"],
             post_checks=values["post_checks"],
             token_lifetime_s=values["token_lifetime"],
+            nightly_inventory=not values["no_inventory"],
+            inventory_follows=not values["no_inventory"],
         ),
         policy=CaPolicy(accounts=known.ca_accounts),
         faults=load_faults(faults) if faults else FaultScript(),
+        tls_services=values["tls"],
+        tls_stale=values["tls_stale"],
         host=values["host"],
         port=values["port"],
         user=values["user"],

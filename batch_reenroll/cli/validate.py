@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from batch_reenroll.cli.files import validated
 from batch_reenroll.cli.options import console_from, console_options
-from batch_reenroll.cli.source import validated
 
 
 @click.command()

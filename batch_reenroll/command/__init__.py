@@ -17,6 +17,7 @@ from batch_reenroll.command.connection import (
     Setting,
     TlsChoice,
 )
+from batch_reenroll.command.exchange import Seen
 from batch_reenroll.command.lookup import Flags
 from batch_reenroll.command.profile import ConfigFile, read_config
 from batch_reenroll.command.secret import Secret
@@ -33,6 +34,7 @@ __all__ = [
     "Connection",
     "Flags",
     "Secret",
+    "Seen",
     "Setting",
     "TlsChoice",
     "connect",

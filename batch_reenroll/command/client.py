@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import quote
 
+from batch_reenroll.campaign.certificate import CertificateFacts
 from batch_reenroll.campaign.nouns import (
     InventoryCertificate,
     JobRecord,
@@ -22,15 +23,18 @@ from batch_reenroll.campaign.nouns import (
     Store,
     StoreType,
 )
+from batch_reenroll.campaign.permissions import Permissions
 from batch_reenroll.campaign.preflight import Enrollment
 from batch_reenroll.command import decode
 from batch_reenroll.command.answer import Answer
 from batch_reenroll.command.auth import Authenticator
+from batch_reenroll.command.certificates import read_certificates
 from batch_reenroll.command.dialect import Endpoint, Family, shown_version
 from batch_reenroll.command.enrollment import read_enrollment
-from batch_reenroll.command.exchange import Exchange
+from batch_reenroll.command.exchange import Exchange, Seen
 from batch_reenroll.command.history import HistorySweep, is_descending
 from batch_reenroll.command.listing import Listing, Lists, keep_wanted, read_all
+from batch_reenroll.command.permissions import read_permissions
 from batch_reenroll.command.query import all_of, any_of, condition
 from batch_reenroll.command.refusal import Right, told_by
 from batch_reenroll.command.secret import Redactor
@@ -86,6 +90,10 @@ class CommandClient:
         """Return requests sent so far by kind, the five of ``summary.json``."""
         return self._exchange.requests
 
+    def watch(self, watch: Callable[[Seen], None]) -> None:
+        """Have ``watch`` told of every request; it returns at once, never raises."""
+        self._exchange.watch(watch)
+
     @property
     def family(self) -> Family | None:
         """Return the family of query names in use, None before any answer."""
@@ -114,7 +122,7 @@ class CommandClient:
     async def submit(self, request: ReenrollmentRequest) -> int:
         """POST one reenrollment; return the 2xx status. See the port for errors."""
         body = decode.reenrollment_body(request, properties_as_array=self._as_array)
-        answer = await self._exchange.post(
+        answer = await self._exchange.post_once(
             "/CertificateStores/Reenrollment",
             body,
             kind="submit",
@@ -189,6 +197,12 @@ class CommandClient:
         )
         return tuple(entry.leaf for entry in entries if entry.leaf is not None)
 
+    async def certificates(
+        self, thumbprints: Sequence[str]
+    ) -> Sequence[CertificateFacts]:
+        """Return what Command knows of certificates, in one request. See the port."""
+        return await read_certificates(self._lists, thumbprints)
+
     async def store(self, store_id: str) -> Store | None:
         """Return one store, or None where Command knows none by that id.
 
@@ -254,6 +268,10 @@ class CommandClient:
     async def enrollment(self) -> Enrollment:
         """Return the CAs and templates that the account may see. See the port."""
         return await read_enrollment(self._lists)
+
+    async def permissions(self) -> Permissions:
+        """Return what the account may do everywhere. See the port."""
+        return await read_permissions(self._exchange, self._redactor)
 
     def _learn(self, answer: Answer) -> None:
         self._lists.learn(answer)

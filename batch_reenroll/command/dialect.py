@@ -39,6 +39,7 @@ class Endpoint(StrEnum):
     # As the SDKs made from 10.x have them.
     AUTHORITIES = "pq"
     TEMPLATES = "sq"
+    CERTIFICATES = "pq"
 
 
 def family_of_version(version: str) -> Family | None:

@@ -80,11 +80,12 @@ async def _listed(
     except (Refused, ContractViolation, NotAuthorised) as exc:
         if exc.status == 401:
             raise
-        return None, _why(exc, listing.right)
+        return None, why_unread(exc, listing.right)
     return found, ""
 
 
-def _why(error: CommandError, right: Right) -> str:
+def why_unread(error: CommandError, right: Right) -> str:
+    """Return in words why what was asked for is not known."""
     if error.status == 403:
         return f"the account may not read them; missing: {right.value}"
     if error.status == 404:

@@ -52,6 +52,7 @@ class Listing(Generic[T]):
         sort_field: Name to sort by, highest first, or "".
         wanted: Whether an item fits ``query``.
         in_order: Whether items are sorted as asked.
+        more: Further query parameters by their newer names.
     """
 
     endpoint: Endpoint
@@ -63,6 +64,7 @@ class Listing(Generic[T]):
     sort_field: str = ""
     wanted: Callable[[T], bool] | None = None
     in_order: Callable[[Sequence[T]], bool] | None = None
+    more: Params = ()
 
     def params(self, family: Family, *, page: int, limit: int) -> Params:
         """Return the query parameters; ``SortAscending`` 1 means descending."""
@@ -72,6 +74,7 @@ class Listing(Generic[T]):
             ("ReturnLimit", str(limit)),
             ("SortField", self.sort_field),
             ("SortAscending", "1" if self.sort_field else ""),
+            *self.more,
         ]
         return tuple(
             (query_name(family, self.endpoint, name), value)
@@ -208,7 +211,7 @@ def keep_wanted(listing: Listing[T], page: Page[T]) -> Page[T]:
         raise ContractViolation(
             message, code="query_ignored", hint="set dialect in the profile"
         )
-    return replace(page, items=items)
+    return replace(page, items=items, dropped=len(page.items) - len(items))
 
 
 async def read_all(

@@ -37,7 +37,7 @@ _STORES_READ = (
 class Right(StrEnum):
     """What a call needs; the value names the right in v10 and in 11+.
 
-    Source: keyfactor-command.md 1.6, 2.7, 3.2, 4.1, 4.4; for CAs and templates the
+    Source: keyfactor-command.md 1.6, 2.7, 3.2, 4.1, 4.4, 4.6; for CAs and templates the
     pages "GET Certificate Authority" and "GET Templates" of 10.2 to 25.1. The page of
     store types names no right; none is invented.
     """
@@ -59,6 +59,9 @@ class Right(StrEnum):
         "PkiManagement: Read (v10) or /certificate_authorities/read/ (11+)"
     )
     READ_TEMPLATES = "PkiManagement: Read (v10) or /certificate_templates/read/ (11+)"
+    READ_CERTIFICATES = (
+        "Certificates: Read (v10) or /certificates/collections/read/ (11+)"
+    )
     NONE = "any right to use the API"
 
 

@@ -17,6 +17,9 @@ COMMAND_HEADERS: Mapping[str, str] = {
     "Accept": "application/json",
 }
 
+# One encoder for all requests: json.dumps would make one for each.
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Transport(Protocol):
     """Carries one request to Command and one whole answer back."""
@@ -68,6 +71,6 @@ class HttpTransport:
         sent = {**COMMAND_HEADERS, **(headers or {})}
         body = None
         if json_body is not None:
-            body = json.dumps(json_body, separators=(",", ":")).encode()
+            body = _encoded(json_body).encode()
             sent["Content-Type"] = "application/json"
         return await self._session.exchange(method, url, headers=sent, body=body)

@@ -11,13 +11,13 @@ import asyncio
 import contextlib
 import zlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from batch_reenroll.campaign.board import JobBoard
-from batch_reenroll.campaign.breakers import Closed, Opened
+from batch_reenroll.campaign.breakers import Closed, Kind, Opened
 from batch_reenroll.campaign.budget import Tally
 from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.lanes import Lanes
@@ -28,11 +28,13 @@ from batch_reenroll.campaign.lifecycle import (
     State,
 )
 from batch_reenroll.campaign.pace import Pace
+from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.rows import Decision, Move, Note, Row
 from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop
 from batch_reenroll.runner.gates import Gates
-from batch_reenroll.runner.ports import Clock, Command, Ledger
+from batch_reenroll.runner.health import Health
+from batch_reenroll.runner.ports import Clock, Command, Ledger, Observer, Unobserved
 
 _ENDS = frozenset(OUTCOMES)
 
@@ -42,26 +44,6 @@ async def happens(event: asyncio.Event, timeout_s: float | None) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             await event.wait()
-
-
-async def surely(write: Awaitable[None]) -> None:
-    """Await ``write`` to its end, however often the caller is cancelled meanwhile.
-
-    One ``shield`` protects against the first cancellation only. The cancellation is
-    raised once the write is done.
-    """
-    task = asyncio.ensure_future(write)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as exc:
-            cancelled = exc
-        except Exception:  # noqa: BLE001 - raised by task.result() below
-            break
-    task.result()
-    if cancelled is not None:
-        raise cancelled
 
 
 def place_number(agent_id: str, machine: str, path: str) -> int:
@@ -103,40 +85,13 @@ class Stranger:
 
 
 @dataclass(slots=True)
-class Health:
-    """Whether Command answers.
-
-    Attributes:
-        failures: Reads that failed in a row.
-        away_since_s: When the first of them failed, or None while Command answers.
-        cause: What the last one said.
-    """
-
-    failures: int = 0
-    away_since_s: float | None = None
-    cause: str = ""
-
-    def answered(self) -> bool:
-        """Note a good answer; return whether Command had been away."""
-        was_away = self.away_since_s is not None
-        self.failures, self.away_since_s, self.cause = 0, None, ""
-        return was_away
-
-    def failed(self, now_s: float, cause: str) -> None:
-        """Note a request that got no useful answer."""
-        self.failures += 1
-        self.cause = cause
-        if self.away_since_s is None:
-            self.away_since_s = now_s
-
-
-@dataclass(slots=True)
 class Context:
     """One run of one campaign. Owned by the event loop; nothing here blocks.
 
     Attributes:
         settings: Limits and times.
         command, ledger, clock: The ports.
+        observer: Told what happens.
         roll: Returns a uniform sample in [0, 1).
         lanes, pace, gates, board: Decisions about order, speed, who may pass, jobs.
         turnstile: Held by the one row whose permit is next, so that the others do
@@ -149,12 +104,19 @@ class Context:
         calendar: When rows of the open wave may be submitted.
         wave: The wave that was opened last, or None without waves.
         more_waves: Whether there are waves still to be opened.
+        unread: Rows of open waves that are not in the lanes yet.
         by_wave: Rows by state of each wave.
         last_end: When the last row ended, or None.
         soaking_until: Until when the next wave waits, or None.
         closed_until: When the next window opens, None while one is open.
         stop, stop_message: Why feeding ended, or None.
         withdraw: Whether waiting jobs are to be taken back before the run ends.
+        reclaims: Whether jobs that nobody takes in time are taken back; no more once
+            the account turned out not to have the right.
+        remarks: What the run goes on without, in words, n >= 0.
+        tracking: How the last look read Command's job lists, in a few words.
+        longest_page: Rows of the longest page of a job list so far, at least the
+            documented default: a server caps none below that.
     """
 
     settings: RunSettings
@@ -165,6 +127,7 @@ class Context:
     lanes: Lanes
     pace: Pace
     gates: Gates
+    observer: Observer = field(default_factory=Unobserved)
     turnstile: asyncio.Lock = field(default_factory=asyncio.Lock)
     board: JobBoard = field(default_factory=JobBoard)
     rows: dict[int, Tracked] = field(default_factory=dict)
@@ -176,6 +139,7 @@ class Context:
     calendar: Calendar = field(default_factory=Calendar)
     wave: str | None = None
     more_waves: bool = False
+    unread: int = 0
     by_wave: dict[str | None, Counter[State]] = field(default_factory=dict)
     last_end: datetime | None = None
     soaking_until: datetime | None = None
@@ -186,9 +150,13 @@ class Context:
     stopped_s: float = 0.0
     failures_at_stop: int = 0
     withdraw: bool = False
+    reclaims: bool = False
+    remarks: list[str] = field(default_factory=list)
     posts_accepted: int = 0
     posts_forbidden: int = 0
     throttled_since_s: float | None = None
+    tracking: str = ""
+    longest_page: int = 50
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _verify: Callable[[Tracked], None] = lambda _: None
 
@@ -206,7 +174,12 @@ class Context:
     @property
     def is_feeding(self) -> bool:
         """Whether rows are still to be sent, now or in a later wave."""
-        return self.more_waves or self.lanes.waiting > 0
+        return self.more_waves or self.waiting > 0
+
+    @property
+    def waiting(self) -> int:
+        """Rows of open waves that have not been taken, those not read yet included."""
+        return self.lanes.waiting + self.unread
 
     @property
     def is_stopping(self) -> bool:
@@ -224,6 +197,7 @@ class Context:
             self.stop, self.stop_message = stop, message
             self.stopped_s = self.clock.monotonic()
             self.failures_at_stop = self.tally.failures
+            self.observer.stopping(stop, message)
         self.notify()
 
     def notify(self) -> None:
@@ -239,20 +213,41 @@ class Context:
     async def advance(self, tracked: Tracked, decision: Decision) -> None:
         """Write the decision to the ledger, then act on it in memory."""
         move = decision.move(tracked.row, self.clock.now_utc())
-        await surely(self.ledger.move(move))
+        await self.ledger.move(move)
         tracked.row = tracked.row.moved(move)
+        self.observer.moved(tracked.row, move)
         change = (move.target in WITH_COMMAND) - (move.origin in WITH_COMMAND)
         self.at_work[tracked.row.agent_id] += change
         self._count(move, wave=tracked.row.wave)
         for turn in self._settle(tracked, decision):
-            await surely(self.ledger.note(self._note(turn)))
+            await self.note(self._note(turn))
 
     async def advance_unsent(self, row_no: int, decision: Decision) -> None:
         """End a row that was never taken from its lane."""
         row = await self.ledger.row(row_no)
         move = decision.move(row, self.clock.now_utc())
-        await surely(self.ledger.move(move))
+        await self.ledger.move(move)
+        self.observer.moved(row.moved(move), move)
         self._count(move, wave=row.wave)
+
+    async def hear(self, agent_id: str, name: str, silence: str | None) -> None:
+        """Note whether an orchestrator is silent; its breaker may open or close."""
+        self.gates.call(Kind.ORCHESTRATOR, agent_id, name)
+        turn = self.gates.hear(agent_id, silence, self.clock.monotonic())
+        if turn is not None:
+            await self.note(self._note(turn))
+            self.notify()
+
+    async def go_without(self, event: str, what: str, message: str) -> None:
+        """Say once what the run goes on without, and why."""
+        self.remarks.append(f"{what}: {message}")
+        detail = {"message": message}
+        await self.note(Note(event=event, at=self.clock.now_utc(), detail=detail))
+
+    async def note(self, note: Note) -> None:
+        """Write something about the whole campaign to the ledger."""
+        await self.ledger.note(note)
+        self.observer.noted(note)
 
     def _settle(self, tracked: Tracked, decision: Decision) -> list[Opened | Closed]:
         """Act on a decision in memory; return the breakers that it opened or closed."""
@@ -266,6 +261,9 @@ class Context:
             self._verify(tracked)
         elif target is State.PENDING:
             self.give_back(tracked, not_before_s=now_s)
+        elif decision.reason is Reason.PICKUP_TIMEOUT and target is State.WITHDRAWING:
+            # Nothing more is fed while it is being taken back.
+            turned = self.gates.end(row, replace(decision, target=State.STALLED), now_s)
         elif target in _ENDS:
             self.leave(tracked)
             self.lanes.finish(row.row_no)
@@ -329,14 +327,17 @@ class Context:
             "states": {state: n for state, n in self.standing.items() if n},
             "rate_per_s": self.pace.rate_per_s,
             "pace_cause": self.pace.cause,
+            "pace_cause_code": self.pace.cause_code,
             "in_flight": self.lanes.in_flight,
-            "waiting": self.lanes.waiting,
+            "waiting": self.waiting,
             "away_since_s": self.health.away_since_s,
             "away_cause": self.health.cause,
             "stop": self.stop,
             "wave": self.wave,
             "soaking_until": self.soaking_until,
             "closed_until": self.closed_until,
+            "tracking": self.tracking,
+            "remarks": tuple(self.remarks),
             "breakers": [
                 {"kind": str(turn.kind), "name": turn.name, "cause": turn.cause}
                 for turn in self.gates.not_closed()
@@ -349,10 +350,11 @@ class Context:
 
     def with_command(self) -> list[Tracked]:
         """Return rows that the tracker owns: answered or in doubt, job not ended."""
-        return [t for t in self.rows.values() if t.row.state in _TRACKED]
+        return [t for t in self.rows.values() if t.row.state in TRACKED]
 
 
-_TRACKED = UNRESOLVED - {State.SUBMITTING, State.VERIFYING}
+#: States of rows that the tracker owns.
+TRACKED = UNRESOLVED - {State.SUBMITTING, State.VERIFYING}
 
 #: The graver reason to stop wins (the order of design.md's exit codes).
 _GRAVITY = (

@@ -102,6 +102,26 @@ class Gates:
         self._left(row.row_no, way, now_s)
         return turned
 
+    def hear(
+        self, agent_id: str, cause: str | None, now_s: float
+    ) -> Opened | Closed | None:
+        """Note whether an orchestrator is silent; return its breaker if that turned it.
+
+        Args:
+            agent_id: Its GUID.
+            cause: What :func:`~batch_reenroll.campaign.breakers.silence` says of it.
+            now_s: Now.
+        """
+        turned = self.breakers.hear(agent_id, cause, now_s)
+        if turned is not None:
+            self._set_orchestrator(agent_id)
+        return turned
+
+    def lost(self, row: Row) -> str:
+        """Return why the row's orchestrator is taken for dead, or ""."""
+        breaker = self.breakers.of(Kind.ORCHESTRATOR, row.agent_id)
+        return (breaker.cause or "") if breaker.is_lost else ""
+
     def call(self, kind: Kind, key: str, name: str | None) -> None:
         """Remember what people call an orchestrator or a CA, where it is new."""
         if name and (kind, key) not in self._names:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from batch_reenroll.campaign.certificate import CertificateFacts
+from batch_reenroll.campaign.endpoint import Endpoint, Served
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.nouns import (
     InventoryCertificate,
@@ -20,9 +22,10 @@ from batch_reenroll.campaign.nouns import (
     Store,
     StoreType,
 )
+from batch_reenroll.campaign.permissions import Permissions
 from batch_reenroll.campaign.preflight import Enrollment
 from batch_reenroll.campaign.rows import Move, Note, Row, Waiting
-from batch_reenroll.campaign.verdict import StopRequest
+from batch_reenroll.campaign.verdict import Stop, StopRequest
 
 
 class Clock(Protocol):
@@ -40,13 +43,46 @@ class Clock(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Is told what happens in a run, once it is durable. Decides nothing.
+
+    Called from the event loop between two awaits: it returns at once, never raises.
+    """
+
+    def moved(self, row: Row, move: Move) -> None:
+        """Take note of a move; ``row`` is as the move left it."""
+        ...
+
+    def noted(self, note: Note) -> None:
+        """Take note of something that befell the whole campaign."""
+        ...
+
+    def stopping(self, stop: Stop, message: str) -> None:
+        """Take note that the run ends early: a first reason, or a graver one."""
+        ...
+
+
+class Unobserved:
+    """An :class:`Observer` that looks away."""
+
+    def moved(self, row: Row, move: Move) -> None:
+        """See :class:`Observer`."""
+
+    def noted(self, note: Note) -> None:
+        """See :class:`Observer`."""
+
+    def stopping(self, stop: Stop, message: str) -> None:
+        """See :class:`Observer`."""
+
+
 class Ledger(Protocol):
     """One campaign's part of the ledger."""
 
     async def move(self, move: Move) -> None:
         """Write one move and its journal line.
 
-        Durable on return. A cancelled caller does not undo the write.
+        Durable on return. A cancelled caller does not undo the write: it is waited
+        for, however often the caller is cancelled meanwhile.
 
         Raises:
             IllegalMove: The row does not stand at ``move.origin``, or may not move so.
@@ -57,6 +93,10 @@ class Ledger(Protocol):
 
     async def row(self, row_no: int) -> Row:
         """Return one row."""
+        ...
+
+    async def rows(self, row_nos: Sequence[int]) -> Sequence[Row]:
+        """Return rows, same order; none is asked for twice."""
         ...
 
     async def note(self, note: Note) -> None:
@@ -74,8 +114,20 @@ class Ledger(Protocol):
         """
         ...
 
+    async def waiting_order(self, wave: str | None = None) -> Sequence[int]:
+        """Return the numbers of the rows of :meth:`waiting`, in its order."""
+        ...
+
+    async def waiting_rows(self, row_nos: Sequence[int]) -> Sequence[Waiting]:
+        """Return rows by number, in the order given; those left out wait no more."""
+        ...
+
     async def wave_states(self) -> Sequence[tuple[str | None, State, int]]:
         """Return (wave, state, rows) of each wave."""
+        ...
+
+    async def wave_events(self) -> Sequence[tuple[str, str]]:
+        """Return (event, wave) of what the journal says of waves, in order."""
         ...
 
     async def last_end(self) -> datetime | None:
@@ -158,6 +210,7 @@ class Command(Protocol):
 
         Raises:
             NotSent: Nothing reached Command; sending again is safe.
+            SignInRenewed: 401, not carried out; with another turn it may pass.
             Throttled: Refused and not carried out.
             Refused: Refused for good (4xx).
             NotAuthorised: 401 after one refresh, or 403.
@@ -202,6 +255,18 @@ class Command(Protocol):
         """Return the leaves of one store's inventory as Command last knew it."""
         ...
 
+    async def certificates(
+        self, thumbprints: Sequence[str]
+    ) -> Sequence[CertificateFacts]:
+        """Return what Command knows of certificates, in any order; one request.
+
+        Those that it does not know are left out.
+
+        Args:
+            thumbprints: SHA-1, lower-case hex; at most :data:`MAX_THUMBPRINTS`.
+        """
+        ...
+
     async def store(self, store_id: str) -> Store | None:
         """Return one store, or None where Command knows none by that id."""
         ...
@@ -225,7 +290,29 @@ class Command(Protocol):
         """
         ...
 
+    async def permissions(self) -> Permissions:
+        """Return what the account may do everywhere, in one request.
+
+        Raises nothing: what cannot be read is not known.
+        """
+        ...
+
 
 #: Job ids in one JobHistory query: IIS refuses query strings over 2,048 bytes by
 #: default, and one percent-encoded `JobId -eq "…" OR ` takes 66.
 MAX_JOB_IDS = 25
+
+#: Thumbprints in one query of certificates; each takes 73 bytes of the same 2,048.
+MAX_THUMBPRINTS = 25
+
+
+class Handshakes(Protocol):
+    """TLS endpoints, as far as somebody who only shakes hands can tell."""
+
+    async def served(self, endpoint: Endpoint) -> Served:
+        """Return which certificate an endpoint serves now, or why that is not known.
+
+        Has a deadline of its own and raises nothing. On cancellation the connection
+        is dropped.
+        """
+        ...

@@ -21,7 +21,11 @@ PAGE_ROWS = 1000
 
 
 async def read_directory(
-    command: Command, *, query: str = "", enrollment: bool = False
+    command: Command,
+    *,
+    query: str = "",
+    enrollment: bool = False,
+    permissions: bool = False,
 ) -> Directory:
     """Return stores, types and orchestrators that the account may see.
 
@@ -29,6 +33,7 @@ async def read_directory(
         command: Whom to ask.
         query: Which stores, in Command's query language; empty = all.
         enrollment: Whether CAs and templates are wanted as well.
+        permissions: Whether the account's own rights are.
 
     Raises:
         CommandError: One of the lists could not be read.
@@ -36,19 +41,21 @@ async def read_directory(
     directory = Directory()
     # First the stores: the right to read them is documented, so that an account which
     # lacks it is told its name; which one the types need is not known of every version.
-    stores = await _every(
+    stores = await every(
         lambda page: command.stores(page=page, limit=PAGE_ROWS, query=query),
         lambda store: store.store_id,
     )
     directory.add_stores(stores.values())
     for kind in await command.store_types():
         directory.types[kind.store_type] = kind
-    directory.orchestrators = await _every(
+    directory.orchestrators = await every(
         lambda page: command.orchestrators(page=page, limit=PAGE_ROWS),
         lambda agent: agent.agent_id,
     )
     if enrollment:
         directory.enrollment = await command.enrollment()
+    if permissions:
+        directory.permissions = await command.permissions()
     directory.version = command.version
     return directory
 
@@ -69,7 +76,7 @@ async def read_jobs(
         CommandError: One of the lists could not be read.
     """
     board = JobBoard()
-    jobs = await _every(
+    jobs = await every(
         lambda page: command.scheduled_jobs(page=page, limit=PAGE_ROWS),
         lambda job: job.job_id,
     )
@@ -142,7 +149,7 @@ _MAX_STALE_PAGES = 10
 _PASSES = 3
 
 
-async def _every(
+async def every(
     fetch: Callable[[int], Awaitable[Page[T]]], key: Callable[[T], str]
 ) -> dict[str, T]:
     """Return the items of all pages by key. A server may give fewer than asked for.

@@ -15,6 +15,7 @@ from batch_reenroll.campaign.breakers import (
     Opened,
 )
 from batch_reenroll.campaign.causes import AUTHORITY, BreakerRules
+from batch_reenroll.campaign.durations import durations_by_orchestrator, samples_of
 from batch_reenroll.campaign.lanes import Lanes
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
 from batch_reenroll.campaign.pace import Pace
@@ -25,8 +26,17 @@ from batch_reenroll.campaign.settings import RunSettings
 from batch_reenroll.campaign.verdict import Stop
 from batch_reenroll.errors import LedgerError
 from batch_reenroll.runner.context import Context, Tracked, happens, place_number
+from batch_reenroll.runner.examine import Examiner
 from batch_reenroll.runner.gates import Gates, way_of
-from batch_reenroll.runner.ports import Clock, Command, Ledger
+from batch_reenroll.runner.listen import Listener
+from batch_reenroll.runner.ports import (
+    Clock,
+    Command,
+    Handshakes,
+    Ledger,
+    Observer,
+    Unobserved,
+)
 from batch_reenroll.runner.submit import feed
 from batch_reenroll.runner.track import Tracker, resume_floor
 from batch_reenroll.runner.verify import Verifier
@@ -63,6 +73,8 @@ class Run:
         drain: A stop asked for by a person follows rows in flight to their end,
             within the grace time, and not only lost answers.
         withdraw: Send nothing: only take back the jobs that no orchestrator has begun.
+        handshakes: Reaches the endpoints that rows name; None = they are not looked at.
+        observer: Told what happens, or None.
     """
 
     def __init__(
@@ -76,6 +88,8 @@ class Run:
         standing: Mapping[State, int],
         drain: bool = False,
         withdraw: bool = False,
+        handshakes: Handshakes | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._drain = drain
         self._withdraw = withdraw
@@ -102,6 +116,8 @@ class Run:
             pace=pace,
             gates=Gates(lanes, pace, _breakers(settings)),
             standing=dict(standing),
+            reclaims=settings.unschedule_stalled,
+            observer=observer or Unobserved(),
         )
         for name in settings.authorities:
             self._ctx.gates.call(Kind.AUTHORITY, authority_key(name), name)
@@ -110,7 +126,9 @@ class Run:
         for state in OUTCOMES:
             self._ctx.tally.add(state, standing.get(state, 0))
         self._tracker = Tracker(self._ctx)
-        self._verifier = Verifier(self._ctx)
+        self._listener = Listener(self._ctx)
+        self._examiner = Examiner(self._ctx, handshakes)
+        self._verifier = Verifier(self._ctx, self._examiner)
         self._waves = Waves(self._ctx)
         self._ctx.on_verify(self._verifier.start)
 
@@ -132,6 +150,7 @@ class Run:
         try:
             await self._take_up()
             if await self._tracker.first_look():
+                await self._get_ready()
                 if self._withdraw:
                     message = "stopped to take its waiting jobs back"
                     ctx.request_stop(Stop.OPERATOR, message, withdraw=True)
@@ -144,6 +163,16 @@ class Run:
         if ctx.stop is None:
             await self._close_lanes()
         return RunEnd(stop=ctx.stop, message=self._stop_message())
+
+    async def _get_ready(self) -> None:
+        """Ask who is there, and tell the lanes how long each one's jobs take."""
+        if self._withdraw:
+            return
+        names = await self._listener.listen()
+        expected = durations_by_orchestrator(samples_of(self._tracker.past))
+        self._tracker.past.clear()
+        for agent_id, machine in names.items():
+            self._ctx.lanes.expect(agent_id, expected(machine))
 
     def _stop_message(self) -> str:
         """Return why the run stopped, with what a budget's stop came too late for."""
@@ -221,7 +250,9 @@ class Run:
                 tasks.create_task(feed(ctx, n_workers=n_workers), name="feed"),
                 tasks.create_task(self._tracker.run(), name="track"),
                 tasks.create_task(self._verifier.run(), name="verify"),
+                tasks.create_task(self._examiner.run(), name="examine"),
                 tasks.create_task(self._waves.run(), name="waves"),
+                tasks.create_task(self._listener.run(), name="listen"),
             ]
             await self._until_over()
             for loop in loops:

@@ -13,7 +13,7 @@ from typing import Any
 from batch_reenroll.campaign.lifecycle import State
 from batch_reenroll.campaign.pace import AHEAD_S
 from batch_reenroll.campaign.reasons import Reason
-from batch_reenroll.campaign.rows import Decision
+from batch_reenroll.campaign.rows import Decision, Row
 from batch_reenroll.campaign.verdict import Stop
 from batch_reenroll.errors import (
     CommandError,
@@ -49,10 +49,23 @@ async def feed(ctx: Context, *, n_workers: int) -> None:
     free = asyncio.Semaphore(n_workers)
     async with asyncio.TaskGroup() as tasks:
         while (row_no := await _next_row(ctx, free)) is not None:
-            tasks.create_task(_one(ctx, row_no, free), name=f"submit row {row_no}")
+            row_nos = [row_no]
+            while not free.locked() and (more := _another(ctx)) is not None:
+                await free.acquire()
+                row_nos.append(more)
+            for row in await ctx.ledger.rows(row_nos):
+                tasks.create_task(_one(ctx, row, free))
+
+
+def _another(ctx: Context) -> int | None:
+    """Return a row that may go at once, in the same moment as the one before."""
+    if ctx.is_stopping or ctx.health.away_since_s is not None:
+        return None
+    return ctx.gates.take(ctx.clock.monotonic())
 
 
 async def _next_row(ctx: Context, free: asyncio.Semaphore) -> int | None:
+    """Wait for a worker and a row; None where no further row goes."""
     await free.acquire()
     while True:
         change = ctx.change
@@ -60,14 +73,15 @@ async def _next_row(ctx: Context, free: asyncio.Semaphore) -> int | None:
             free.release()
             return None
         now_s = ctx.clock.monotonic()
-        wake_s: float | None = None
+        closed_s = _closed_s(ctx)
+        wakes_s = [now_s + closed_s] if closed_s else _window_ends_s(ctx, now_s)
         # While Command is away only the tracker asks; its first good look is a change.
-        if ctx.health.away_since_s is None:
-            closed_s = _closed_s(ctx)
-            row_no = None if closed_s else ctx.gates.take(now_s)
-            if row_no is not None:
+        if not closed_s and ctx.health.away_since_s is None:
+            if (row_no := ctx.gates.take(now_s)) is not None:
                 return row_no
-            wake_s = now_s + closed_s if closed_s else ctx.lanes.next_wake_s()
+            if (next_s := ctx.lanes.next_wake_s()) is not None:
+                wakes_s.append(next_s)
+        wake_s = min(wakes_s, default=None)
         await happens(change, None if wake_s is None else max(0.0, wake_s - now_s))
 
 
@@ -85,6 +99,8 @@ def _closed_s(ctx: Context) -> float:
     if opens == now:
         ctx.was_open, ctx.closed_until = True, None
         return 0.0
+    # That Command turned all away before says nothing of the time since.
+    ctx.throttled_since_s = None
     if opens is None:
         ctx.request_stop(Stop.WINDOW, "no further window opens within five years")
         return _WINDOW_NAP_S
@@ -94,9 +110,21 @@ def _closed_s(ctx: Context) -> float:
     return min(_WINDOW_NAP_S, (opens - now).total_seconds())
 
 
-async def _one(ctx: Context, row_no: int, free: asyncio.Semaphore) -> None:
+def _window_ends_s(ctx: Context, now_s: float) -> list[float]:
+    """Return when the end of the window ends the run, if it does.
+
+    Nothing else may happen until then, and by the next window it would have passed
+    unnoticed.
+    """
+    if not ctx.settings.until_window_end:
+        return []
+    now = ctx.clock.now_utc()
+    closes = ctx.calendar.closes_at(now)
+    return [] if closes is None else [now_s + (closes - now).total_seconds()]
+
+
+async def _one(ctx: Context, row: Row, free: asyncio.Semaphore) -> None:
     try:
-        row = await ctx.ledger.row(row_no)
         now_s = ctx.clock.monotonic()
         tracked = Tracked(row=row, answered_s=now_s, rivals_until_s=now_s)
         ctx.enter(tracked)
@@ -188,6 +216,10 @@ async def _permit(ctx: Context, tracked: Tracked) -> float | None:
 async def _submit(ctx: Context, tracked: Tracked) -> None:
     if not await _intend(ctx, tracked):
         return
+    if not ctx.calendar.is_open(ctx.clock.now_utc()):
+        # A commit may take its time.
+        await ctx.advance(tracked, _CAME_LATE)
+        return
     sent_s = ctx.clock.monotonic()
     try:
         status = await ctx.command.submit(tracked.row.request)
@@ -209,6 +241,14 @@ async def _submit(ctx: Context, tracked: Tracked) -> None:
 def _answered(ctx: Context, tracked: Tracked) -> None:
     tracked.answered_s = ctx.clock.monotonic()
     tracked.rivals_until_s = tracked.answered_s + ctx.settings.settle_s
+
+
+_CAME_LATE = Decision(
+    target=State.PENDING,
+    reason=Reason.NOT_CARRIED_OUT,
+    message="the window ended before the request could leave",
+    changes={"fence": None},
+)
 
 
 async def _intend(ctx: Context, tracked: Tracked) -> bool:
@@ -307,7 +347,7 @@ def _forbidden(ctx: Context, exc: NotAuthorised) -> None:
         ctx.request_stop(Stop.NOT_AUTHORISED, exc.message)
         return
     ctx.posts_forbidden += 1
-    nothing_left = not ctx.lanes.waiting and len(ctx.rows) <= 1
+    nothing_left = not ctx.waiting and len(ctx.rows) <= 1
     if ctx.posts_accepted == 0 and (
         ctx.posts_forbidden >= _FORBIDDEN_LIMIT or nothing_left
     ):

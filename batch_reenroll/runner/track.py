@@ -1,9 +1,10 @@
 """The tracker: sweeps over Command's job lists that advance many rows at once.
 
-One look reads ScheduledJobs, then JobHistory newest first down to a floor: what a look
-begun a settle time ago had already seen. Jobs below the floor that have not ended are
-asked for by id, in batches. So the cost of a look depends on what is new, not on how
-many rows are in flight.
+One look reads ScheduledJobs, where something depends on it, then JobHistory newest
+first down to a floor: what a look begun a settle time ago had already seen. Jobs below
+it that have not ended are swept as well or asked for by id, as ``campaign/polling.py``
+finds cheaper. So the cost of a look depends on what is new, not on how many rows are in
+flight.
 """
 
 from __future__ import annotations
@@ -13,55 +14,65 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
-from typing import TypeVar
 
-from batch_reenroll.campaign.correlate import Timing, decide
+from batch_reenroll.campaign.correlate import decide
 from batch_reenroll.campaign.ends import LONG_PAST_S, reaches_back
 from batch_reenroll.campaign.lifecycle import State
-from batch_reenroll.campaign.nouns import JobRecord, ScheduledJob
+from batch_reenroll.campaign.nouns import JobRecord
 from batch_reenroll.campaign.pace import backoff_s
+from batch_reenroll.campaign.polling import (
+    MAX_LIST_ROWS,
+    MAX_PAGE_ROWS,
+    Flow,
+    plan_history,
+    plan_scheduled,
+)
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.rows import Decision, Row
+from batch_reenroll.campaign.timing import Timing
 from batch_reenroll.campaign.verdict import Stop, StopRequest
-from batch_reenroll.errors import (
-    CommandError,
-    ContractViolation,
-    NotAuthorised,
-    Refused,
+from batch_reenroll.errors import CommandError, NotAuthorised
+from batch_reenroll.runner.calm import Calm
+from batch_reenroll.runner.context import Context, Tracked
+from batch_reenroll.runner.ports import MAX_JOB_IDS
+from batch_reenroll.runner.reading import (
+    PAGE_ROWS,
+    RETRY_BASE_S,
+    RETRY_CAP_S,
+    scheduled_jobs,
+    see_all,
+    sleep_until,
+    wanted_of_scheduled,
 )
-from batch_reenroll.runner.context import Context, Tracked, happens
-from batch_reenroll.runner.ports import MAX_JOB_IDS, Sweep
-
-T = TypeVar("T")
-
-#: Rows asked for in one page. Keyfactor's own scripts use 1,000 here
-#: (keyfactor-command.md 2.1); the server may give fewer.
-PAGE_ROWS = 1000
-
-#: Pages of one list after which a look is given up as endless.
-_MAX_PAGES = 10_000
-
-# Pages in a row with nothing new after which a server is known to ignore the page
-# number: a list that grows pushes some old items into the next page, but not all.
-_MAX_STALE_PAGES = 10
-
-#: Tries of one page within a look.
-_READ_TRIES = 4
 
 _FORBIDDEN = 403
-
-_RETRY_BASE_S = 1.0
-_RETRY_CAP_S = 60.0
 
 
 @dataclass(slots=True)
 class Tracker:
-    """Looks at Command's job lists and moves rows accordingly."""
+    """Looks at Command's job lists and moves rows accordingly.
+
+    Attributes:
+        floor_id: The JobHistoryId down to which the next look reads; None = anywhere.
+        flow: How JobHistory grows.
+        page_rows: Largest page to be asked for; it halves where a look fails.
+        past: What JobHistory held as the run began, as far as it was read.
+    """
 
     ctx: Context
     floor_id: int | None = None
+    past: list[JobRecord] = field(default_factory=list)
+    flow: Flow = field(default_factory=Flow)
+    page_rows: int = MAX_LIST_ROWS
+    _n_scheduled: int = 0
+    _n_pages: int = 1
+    _alone: tuple[str, ...] = ()
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
+    _calm: Calm = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know no row that could be left alone."""
+        self._calm = Calm(self.ctx)
 
     async def first_look(self) -> bool:
         """Look until one look succeeds; return False where a stop came first.
@@ -80,12 +91,22 @@ class Tracker:
         while not ctx.is_done:
             began_s = ctx.clock.monotonic()
             await self._heed_stop()
-            if await self._try(self._look):
+            if not self._has_work():
+                await sleep_until(ctx, began_s + ctx.settings.poll_interval_s)
+            elif await self._try(self._look):
                 await self._move_rows()
                 until_s = began_s + ctx.settings.poll_interval_s
-                await self._sleep_until(until_s)
+                await sleep_until(ctx, until_s)
             else:
                 await self._rest()
+
+    def _has_work(self) -> bool:
+        """Return whether a look could move a row, or any is still to be sent.
+
+        Rows whose job has ended are the verifier's.
+        """
+        states = {tracked.row.state for tracked in self.ctx.rows.values()}
+        return self.ctx.is_feeding or bool(states - {State.VERIFYING})
 
     async def _heed_stop(self) -> None:
         wish = await self.ctx.ledger.stop_requested()
@@ -94,23 +115,13 @@ class Tracker:
             message = "stopped by an operator"
             self.ctx.request_stop(Stop.OPERATOR, message, withdraw=withdraw)
 
-    async def _sleep_until(self, until_s: float) -> None:
-        """Sleep until then, or until nothing is left to follow."""
-        ctx = self.ctx
-        while True:
-            change = ctx.change
-            left_s = until_s - ctx.clock.monotonic()
-            if left_s <= 0 or ctx.is_done:
-                return
-            await happens(change, left_s)
-
     async def _rest(self) -> None:
         ctx = self.ctx
         failures = max(1, ctx.health.failures)
         wait_s = backoff_s(
-            failures, roll=ctx.roll(), base_s=_RETRY_BASE_S, cap_s=_RETRY_CAP_S
+            failures, roll=ctx.roll(), base_s=RETRY_BASE_S, cap_s=RETRY_CAP_S
         )
-        await self._sleep_until(ctx.clock.monotonic() + wait_s)
+        await sleep_until(ctx, ctx.clock.monotonic() + wait_s)
 
     async def _try(self, reading: Callable[[], Awaitable[None]]) -> bool:
         ctx = self.ctx
@@ -122,6 +133,7 @@ class Tracker:
         except CommandError as exc:
             now_s = ctx.clock.monotonic()
             ctx.health.failed(now_s, exc.message)
+            self.page_rows = max(min(self.page_rows, PAGE_ROWS), self.page_rows // 2)
             away_s = now_s - (ctx.health.away_since_s or now_s)
             if away_s > ctx.settings.unreachable_timeout_s:
                 ctx.request_stop(Stop.UNREACHABLE, exc.message)
@@ -133,6 +145,7 @@ class Tracker:
     async def _look(self) -> None:
         ctx = self.ctx
         await self._withdraw()
+        self._calm.begin_look()
         began_s = ctx.clock.monotonic()
         certain = await self._look_at_scheduled(began_s)
         between_s = ctx.clock.monotonic()
@@ -140,6 +153,8 @@ class Tracker:
         await self._look_at_stragglers(began_s)
         if certain:
             ctx.board.finish_look(began_s, between_s)
+        else:
+            ctx.board.finish_look(began_s, between_s, alone=self._alone)
         self._lower_floor(ctx.clock.monotonic())
         ctx.board.forget_ends(began_s - ctx.settings.verify_timeout_s)
 
@@ -164,86 +179,74 @@ class Tracker:
             tracked.answered_s = ctx.clock.monotonic()
 
     async def _leave_waiting(self, waiting: list[Tracked], message: str) -> None:
-        """Follow jobs on that the account may not take back, and stop."""
+        """Follow jobs on that the account may not take back.
+
+        Where a person wanted them back, the run stops; what the run itself would take
+        back, it leaves where it is.
+        """
         ctx = self.ctx
+        is_own = not ctx.withdraw and all(t.row.submitted_at for t in waiting)
         stay = Decision(
             target=State.QUEUED, reason=Reason.PERMISSION_DENIED, message=message
         )
         await asyncio.gather(*(ctx.advance(tracked, stay) for tracked in waiting))
         # Only now: a stop that is settled ends this loop.
-        ctx.withdraw = False
+        ctx.withdraw = ctx.reclaims = False
+        if is_own:
+            what = "jobs that nobody takes are left in Command"
+            await ctx.go_without("unschedule_refused", what, message)
+            return
         ctx.request_stop(Stop.NOT_AUTHORISED, message)
 
-    async def _read(self, fetch: Callable[[], Awaitable[T]]) -> T:
-        """Read one page, with a few tries.
-
-        One bad read must not throw a whole look over many pages away.
-
-        Raises:
-            CommandError: The last try's; at once where no further try would help.
-        """
-        ctx = self.ctx
-        for failures in range(1, _READ_TRIES):
-            try:
-                return await fetch()
-            except (NotAuthorised, Refused, ContractViolation):
-                raise
-            except CommandError as exc:
-                wait_s = exc.retry_after_s or backoff_s(
-                    failures, roll=ctx.roll(), base_s=_RETRY_BASE_S, cap_s=_RETRY_CAP_S
-                )
-                await self._sleep_until(ctx.clock.monotonic() + wait_s)
-        return await fetch()
-
     async def _look_at_scheduled(self, began_s: float) -> bool:
-        """Read waiting jobs; return whether none can have been missed.
+        """Read waiting jobs, if need be; return whether none can have been missed.
 
         A list that shrinks between two pages can hide a job that moved up from the
-        second to the first. Then the orchestrators with rows in doubt are read again,
-        each alone and in one page.
+        second to the first. Then orchestrators are read again, each alone and in one
+        page: those of which a complete look is wanted.
         """
         ctx = self.ctx
-        jobs, pages = await self._scheduled(None)
-        certain = pages == 1
-        if not certain:
-            certain = True
-            for agent_id in sorted({t.row.agent_id for t in ctx.with_command()}):
-                more, agent_pages = await self._scheduled(agent_id)
-                jobs.update(more)
-                certain = certain and agent_pages == 1
-        ctx.board.see_scheduled(jobs.values(), began_s)
-        return certain
-
-    async def _scheduled(
-        self, agent_id: str | None
-    ) -> tuple[dict[str, ScheduledJob], int]:
-        jobs: dict[str, ScheduledJob] = {}
-        stale = 0
-        for number in range(1, _MAX_PAGES):
-            page = await self._read(
-                partial(
-                    self.ctx.command.scheduled_jobs,
-                    page=number,
-                    limit=PAGE_ROWS,
-                    agent_id=agent_id,
-                )
-            )
-            before = len(jobs)
-            jobs.update((job.job_id, job) for job in page.items)
-            stale = 0 if len(jobs) > before else stale + 1
-            if page.items and stale >= _MAX_STALE_PAGES:
-                message = (
-                    "GET /OrchestratorJobs/ScheduledJobs gives the same page again"
-                )
-                raise ContractViolation(message, code="paging_ignored")
-            if not page.items or (page.total is not None and len(jobs) >= page.total):
-                # An empty page past the first only says that the first was all.
-                return jobs, number if page.items else max(1, number - 1)
-        return jobs, _MAX_PAGES
+        self._alone = ()
+        restless = self._calm.restless()
+        wants = wanted_of_scheduled(ctx, restless, began_s)
+        plan = plan_scheduled(
+            wants,
+            rows=max(self._n_scheduled, len(ctx.rows)),
+            pages=self._n_pages,
+            page_rows=self.page_rows,
+        )
+        if not plan.whole:
+            ctx.board.begin_look(began_s)
+            ctx.tracking = plan.shown()
+            return False
+        jobs, pages = await scheduled_jobs(ctx, None, plan.limit)
+        self._n_scheduled, self._n_pages = len(jobs), pages
+        alone = () if pages == 1 else plan.alone
+        for agent_id in alone:
+            more, agent_pages = await scheduled_jobs(ctx, agent_id, plan.limit)
+            jobs.update(more)
+            if agent_pages == 1:
+                self._alone += (agent_id,)
+        ctx.board.see_scheduled(jobs.values(), began_s, surely=pages == 1)
+        ctx.tracking = plan.shown(pages, len(alone))
+        return pages == 1
 
     async def _look_at_history(self, began_s: float) -> None:
-        sweep = self.ctx.command.job_history(limit=PAGE_ROWS, above=self.floor_id)
-        await self._see_all(sweep, began_s)
+        ctx, board, floor_id = self.ctx, self.ctx.board, self.floor_id
+        known_id = board.high_id
+        plan = plan_history(
+            floor_id=floor_id,
+            high_id=known_id,
+            open_ids=() if floor_id is None else board.open_ids(floor_id),
+            flow=self.flow,
+            page_rows=min(self.page_rows, MAX_PAGE_ROWS),
+        )
+        sweep = ctx.command.job_history(limit=plan.limit, above=plan.above)
+        records = await see_all(ctx, sweep, began_s)
+        ids = [record.history_id for record in records]
+        if known_id:
+            self.flow = self.flow.after(ids, known_id=known_id)
+        ctx.tracking += f"; {plan.shown}"
 
     async def _look_back(self) -> None:
         """Read on to where nothing that has ended can matter any more.
@@ -258,37 +261,27 @@ class Tracker:
         while True:
             above = max(0, ctx.board.high_id - span)
             sweep = ctx.command.job_history(limit=PAGE_ROWS, above=above)
-            records = await self._see_all(sweep, began_s)
+            records = await see_all(ctx, sweep, began_s)
             before = ctx.clock.now_utc() - timedelta(
                 seconds=LONG_PAST_S + ctx.settings.job_timeout_s
             )
             if above == 0 or reaches_back(records, before):
+                self.past = records
                 return
             span *= 4
-
-    async def _see_all(self, sweep: Sweep, began_s: float) -> list[JobRecord]:
-        records: list[JobRecord] = []
-        while (page := await self._read(sweep.read)) is not None:
-            records += page.items
-            self.ctx.board.see_history(
-                page.items,
-                began_s,
-                page.server_time,
-                read_s=self.ctx.clock.monotonic(),
-            )
-        return records
 
     async def _look_at_stragglers(self, began_s: float) -> None:
         """Ask by id for jobs that a sweep down to the floor does not reach."""
         ctx = self.ctx
         board = ctx.board
-        wanted = set(board.unfinished(self.floor_id or 0))
-        for tracked in ctx.with_command():
+        wanted = set(board.unfinished(self.floor_id or 0, began_s))
+        for tracked in self._calm.restless():
             job_id = tracked.row.job_id
             if job_id and not board.is_waiting(job_id) and not board.latest(job_id):
                 wanted.add(job_id)
         for group in _batches(sorted(wanted)):
-            await self._see_all(
+            await see_all(
+                ctx,
                 ctx.command.job_history(limit=PAGE_ROWS, above=0, job_ids=group),
                 began_s,
             )
@@ -312,7 +305,7 @@ class Tracker:
         ctx = self.ctx
         now_s = ctx.clock.monotonic()
         moves = []
-        for tracked in ctx.with_command():
+        for tracked in self._calm.restless():
             timing = Timing(
                 now_s=now_s,
                 answered_s=tracked.answered_s,
@@ -320,9 +313,17 @@ class Tracker:
                 running_s=tracked.running_s,
             )
             decision = decide(
-                tracked.row, ctx.board, timing, ctx.settings, withdraw=ctx.withdraw
+                tracked.row,
+                ctx.board,
+                timing,
+                ctx.settings,
+                withdraw=ctx.withdraw,
+                reclaim=ctx.gates.lost(tracked.row) if ctx.reclaims else None,
             )
-            if decision is not None:
+            if decision is None:
+                self._calm.begin(tracked)
+            else:
+                self._calm.end(tracked.row.row_no)
                 moves.append(ctx.advance(tracked, decision))
         if moves:
             await asyncio.gather(*moves)

@@ -51,6 +51,11 @@ class Caller:
             if not self.rights.may_in(right, number):
                 raise self._refusal([name_of(right, self.major, number)])
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether all stores are there for it."""
+        return Right.READ_STORES in self.rights.everywhere
+
     def sees(self, container_id: int) -> bool:
         """Return whether the stores of a container (0 = of none) are there for it."""
         return self.rights.may_in(Right.READ_STORES, container_id)

@@ -94,11 +94,40 @@ class CertificateAuthorities:
             .add_extension(_key_id(key), critical=False)
             .add_extension(_issuer_id(issuer.key), critical=False)
         )
-        for extension in request.extensions:
-            if isinstance(extension.value, x509.SubjectAlternativeName):
-                builder = builder.add_extension(extension.value, critical=False)
+        names = _granted_names(request, template)
+        if names:
+            san = x509.SubjectAlternativeName(names)
+            builder = builder.add_extension(san, critical=False)
+        if template is not None:
+            builder = builder.add_extension(_template_name(template), critical=False)
         leaf = builder.sign(issuer.key, hashes.SHA256())
         return leaf, issuer.certificate
+
+
+def _granted_names(
+    request: x509.CertificateSigningRequest, template: Template | None
+) -> list[x509.GeneralName]:
+    """Return those of the names in a request that the CA grants."""
+    names = [
+        name
+        for extension in request.extensions
+        if isinstance(extension.value, x509.SubjectAlternativeName)
+        for name in extension.value
+    ]
+    if template is None or not template.cn_only:
+        return names
+    cns = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    kept = {item.value for item in cns}
+    return [n for n in names if isinstance(n, x509.DNSName) and n.value in kept]
+
+
+#: The template's name that Windows CAs put into certificates (szOID_ENROLL_CERTTYPE).
+TEMPLATE_NAME = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2")
+
+
+def _template_name(template: Template) -> x509.UnrecognizedExtension:
+    data = template.name.encode("utf-16-be")
+    return x509.UnrecognizedExtension(TEMPLATE_NAME, bytes((0x1E, len(data))) + data)
 
 
 def _fits(key: object, wanted: KeyKind) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from batch_reenroll.sandbox.access import Caller
+from batch_reenroll.sandbox.certwire import known_certificate_json
 from batch_reenroll.sandbox.enrollwire import authority_json, template_json
 from batch_reenroll.sandbox.exchange import ApiError, Response, json_body
 from batch_reenroll.sandbox.intake import read_guid, read_submission
@@ -18,8 +19,9 @@ from batch_reenroll.sandbox.params import (
 )
 from batch_reenroll.sandbox.query import Context
 from batch_reenroll.sandbox.rights import Right
+from batch_reenroll.sandbox.securitywire import security_json
 from batch_reenroll.sandbox.site import Call, Site
-from batch_reenroll.sandbox.state import Store
+from batch_reenroll.sandbox.state import HistoryRow, Store
 from batch_reenroll.sandbox.typewire import store_type_json
 from batch_reenroll.sandbox.wire import (
     agent_json,
@@ -28,6 +30,7 @@ from batch_reenroll.sandbox.wire import (
     scheduled_json,
     store_json,
 )
+from batch_reenroll.sandbox.works import Certificate
 
 T = TypeVar("T")
 
@@ -36,10 +39,13 @@ NOT_FOUND = "0xA0110404"
 
 def list_stores(site: Site, call: Call) -> Response:
     """Answer ``GET /CertificateStores``."""
-    world = site.world
-    rows = [row for row in world.stores.values() if sees(call.caller, row)]
+    world, listing = site.world, site.listings.stores
+    seen: Sequence[Store] = world.all_stores
+    if not call.caller.sees_all:
+        seen = [row for row in seen if sees(call.caller, row)]
+        return _page(site, call, seen, listing, lambda row: store_json(world, row))
     return _page(
-        site, call, rows, site.listings.stores, lambda row: store_json(world, row)
+        site, call, (), listing, lambda row: store_json(world, row), lasting=seen
     )
 
 
@@ -73,23 +79,26 @@ def reenroll(site: Site, call: Call) -> Response:
 def list_scheduled(site: Site, call: Call) -> Response:
     """Answer ``GET /OrchestratorJobs/ScheduledJobs``."""
     world = site.world
-    rows = [*world.scheduled.values(), *world.recurring]
     return _page(
         site,
         call,
-        rows,
+        world.scheduled.values(),
         site.listings.scheduled,
         lambda row: scheduled_json(world, row),
+        lasting=world.recurring,
     )
 
 
 def list_history(site: Site, call: Call) -> Response:
     """Answer ``GET /OrchestratorJobs/JobHistory``."""
-    world = site.world
-    rows = world.visible_history()
-    return _page(
-        site, call, rows, site.listings.history, lambda row: history_json(world, row)
-    )
+    world, listing = site.world, site.listings.history
+
+    def shape(row: HistoryRow) -> object:
+        return history_json(world, row)
+
+    if world.settings.history_lag_s:
+        return _page(site, call, world.visible_history(), listing, shape)
+    return _page(site, call, (), listing, shape, lasting=world.history)
 
 
 def unschedule(site: Site, call: Call) -> Response:
@@ -180,6 +189,38 @@ def list_templates(site: Site, call: Call) -> Response:
     return _page(site, call, rows, listing, lambda row: template_json(speech, row))
 
 
+def my_security(_site: Site, call: Call) -> Response:
+    """Answer ``GET /Security/My``."""
+    return json_response(security_json(call.caller))
+
+
+def list_certificates(site: Site, call: Call) -> Response:
+    """Answer ``GET /Certificates``; collections are not modelled."""
+    world, listing = site.world, site.listings.certificates
+    asked = _params(site, call, listing.prefix)
+    rows = [
+        item
+        for item in _candidates(world.certificates, asked.query)
+        if asked.expired or item.not_after > world.now
+    ]
+    return _page(
+        site, call, rows, listing, lambda row: known_certificate_json(world, row)
+    )
+
+
+def _candidates(known: Mapping[str, Certificate], query: str) -> Iterable[Certificate]:
+    """Return what can fit a query: an index where it asks for thumbprints alone."""
+    if not _THUMBPRINTS.fullmatch(query):
+        return known.values()
+    named = dict.fromkeys(_HEX.findall(query.upper()))
+    return [known[one] for one in named if one in known]
+
+
+_HEX = re.compile(r'"([0-9A-F]{40})"')
+_ONE = r'thumbprint -eq "[0-9a-f]{40}"'
+_THUMBPRINTS = re.compile(rf"\(?{_ONE}(?: or {_ONE})*\)?", re.IGNORECASE)
+
+
 def _params(site: Site, call: Call, prefix: str) -> ListParams:
     raw_query = call.request.target.partition("?")[2]
     settings = site.world.settings
@@ -193,10 +234,11 @@ def _page(
     rows: Iterable[T],
     listing: Listing[T],
     shape: Callable[[T], object],
+    lasting: Sequence[T] = (),
 ) -> Response:
     context = Context(now=site.world.now, me=call.caller.name)
     params = _params(site, call, listing.prefix)
-    page, total = listing.select(rows, params, context)
+    page, total = listing.select(rows, params, context, lasting)
     is_told = site.world.settings.speech.job_totals or not listing.is_of_jobs
     return json_response([shape(row) for row in page], total if is_told else None)
 

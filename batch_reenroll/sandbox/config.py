@@ -42,6 +42,9 @@ class SandboxConfig:
             None = there is none.
         management_key: Its bearer key; None = a random one.
         workers: Threads that make keys and write files, >= 1.
+        tls_services: TLS services on loopback that serve the first stores of the fleet,
+            one each.
+        tls_stale: How many of them, the last ones, are never reloaded.
         eager_stores: Up to this many stores all files are made at the start; beyond
             it each is made when it is first asked for.
     """
@@ -66,6 +69,8 @@ class SandboxConfig:
     management_port: int | None = None
     management_key: str | None = field(default=None, repr=False)
     workers: int = 2
+    tls_services: int = 0
+    tls_stale: int = 0
     eager_stores: int = 2_000
 
     def __post_init__(self) -> None:
@@ -74,6 +79,8 @@ class SandboxConfig:
                 raise SandboxError(f"port {port} is not 0 to 65535")
         if self.workers < 1 or self.eager_stores < 0:
             raise SandboxError("workers must be >= 1 and eager_stores >= 0")
+        if not 0 <= self.tls_stale <= self.tls_services <= self.plan.stores:
+            raise SandboxError("0 <= tls_stale <= tls_services <= stores")
         if self.auth not in ("basic", "oauth"):
             raise SandboxError("auth must be basic or oauth")
         if "" in (self.password, self.client_id, self.client_secret):

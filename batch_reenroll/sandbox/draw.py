@@ -159,7 +159,7 @@ def _draw_store(
         subject=f"CN={name}.example.com,OU={unit},{rng.choice(_ORGANISATIONS)},"
         "L=Independence,ST=OH,C=US",
         sans=(f"{name}.example.com", f"{name}.internal.example.com")[
-            : rng.randint(1, 2)
+            : min(rng.randint(1, 2), 1 + plan.more_names)
         ],
         template=BROKEN if special == "broken" else template,
         age_days=rng.randint(330, 395),

@@ -14,12 +14,14 @@ from batch_reenroll.sandbox.calls import (
     json_response,
     list_agents,
     list_authorities,
+    list_certificates,
     list_history,
     list_inventory,
     list_scheduled,
     list_store_types,
     list_stores,
     list_templates,
+    my_security,
     one_agent,
     one_store,
     one_store_type,
@@ -29,6 +31,7 @@ from batch_reenroll.sandbox.calls import (
     store_types_named,
     unschedule,
 )
+from batch_reenroll.sandbox.certwire import KnownCertificateJson
 from batch_reenroll.sandbox.endpoint import Endpoint, Link
 from batch_reenroll.sandbox.exchange import Response
 from batch_reenroll.sandbox.marks import (
@@ -43,6 +46,7 @@ from batch_reenroll.sandbox.shapes import (
     InventoryJson,
     JobHistoryJson,
     ScheduledJobJson,
+    SecurityMyJson,
     StoreJson,
     StoreTypeJson,
     TemplateJson,
@@ -90,8 +94,9 @@ def _examples(site: Site, call: Call) -> dict[str, object]:
 
 # The first path that fits counts: a word stands before the placeholder it would fill.
 # undocumented: what ScheduledJobs needs (we take JobHistory's) and what the store types
-# need (we take that of stores); that Status/Endpoints needs nothing but a caller; that
-# everybody with the right sees all CAs and templates.
+# need (we take that of stores); that Status/Endpoints and Security/My need nothing but
+# a caller, and that other versions than 11 have the latter; that everybody with the
+# right sees all CAs and templates.
 ENDPOINTS = (
     Endpoint(
         name="list_stores",
@@ -243,6 +248,22 @@ ENDPOINTS = (
         rights=(Right.READ_TEMPLATES,),
         listing=lambda of: of.templates,
         returns=list[TemplateJson],
+    ),
+    Endpoint(
+        name="list_certificates",
+        method="GET",
+        path="/Certificates",
+        answer=list_certificates,
+        rights=(Right.READ_CERTIFICATES,),
+        listing=lambda of: of.certificates,
+        returns=list[KnownCertificateJson],
+    ),
+    Endpoint(
+        name="get_my_security",
+        method="GET",
+        path="/Security/My",
+        answer=my_security,
+        returns=SecurityMyJson,
     ),
     Endpoint(
         name="list_endpoints",

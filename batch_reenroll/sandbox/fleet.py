@@ -37,6 +37,8 @@ class FleetPlan:
         skew: Share of the online stores, 0 to 1, that is given to the first
             orchestrator before the rest is dealt out evenly.
         rsa_pct: Percent of stores that use the RSA-2048 template.
+        more_names: About half of the stores hold a certificate with a second DNS name,
+            which a reenrollment that does not ask for it loses.
         seed: Any integer.
     """
 
@@ -53,6 +55,7 @@ class FleetPlan:
     slow: int | None = None
     skew: float = 0.0
     rsa_pct: float = 1.0
+    more_names: bool = False
     seed: int = 1
 
     def __post_init__(self) -> None:

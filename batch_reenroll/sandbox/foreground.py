@@ -40,6 +40,11 @@ async def _serve(config: SandboxConfig, announce: Callable[[str], None]) -> None
         if not config.is_loopback:
             announce(f"Anyone who can reach {config.host} can use it.")
         announce(f"Listening on {server.url}; log in {server.log_path}")
+        if not server.is_laid_out:
+            announce(
+                f"{config.plan.stores:,} stores are too many to be made at the start: "
+                "each gets its key, certificate and file when it is first asked for."
+            )
         for line in export_lines(server):
             announce(line)
         await stop.wait()

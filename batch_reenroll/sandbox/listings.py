@@ -12,6 +12,7 @@ from batch_reenroll.sandbox.enrollwire import (
     logical_of,
     title_of,
 )
+from batch_reenroll.sandbox.memory import Memory
 from batch_reenroll.sandbox.params import (
     AGENTS,
     AUTHORITIES,
@@ -98,6 +99,10 @@ def history_listing(world: World) -> Listing[HistoryRow]:
         default_sort="jobhistoryid",
         prefix=JOBS,
         is_of_jobs=True,
+        unchanging=frozenset(fields) - {"result", "status", "message"},
+        memory=Memory(lambda: world.settings),
+        stands_by="jobhistoryid",
+        index=("jobid", world.tries_of),
     )
 
 
@@ -121,7 +126,15 @@ def scheduled_listing(world: World) -> Listing[Job]:
         "jobid": _guid(lambda job: job.job_id),
         "requested": _date(lambda job: job.requested_at),
     }
-    return Listing(fields=fields, sorts=_sorts(fields), prefix=JOBS, is_of_jobs=True)
+    return Listing(
+        fields=fields,
+        sorts=_sorts(fields),
+        prefix=JOBS,
+        is_of_jobs=True,
+        unchanging=frozenset(fields),
+        memory=Memory(lambda: world.settings),
+        index=("agentid", world.jobs_of),
+    )
 
 
 def store_listing(world: World) -> Listing[Store]:
@@ -161,8 +174,14 @@ def store_listing(world: World) -> Listing[Store]:
     }
     # undocumented: Id, which swagger-made clients like to page by.
     sorts = _sorts(fields) | {"id": lambda store: store.store_id}
+    changing = {"agentavailable", "approved", "certificateid"}
     return Listing(
-        fields=fields, sorts=sorts, default_sort="clientmachine", prefix=STORES
+        fields=fields,
+        sorts=sorts,
+        default_sort="clientmachine",
+        prefix=STORES,
+        unchanging=(frozenset(fields) | {"id"}) - changing,
+        memory=Memory(lambda: world.settings),
     )
 
 

@@ -234,10 +234,12 @@ class Orchestration:
             case Enrolled(certificate=leaf, alias=alias):
                 store, wish = row.job.store, row.job.wish
                 store.held_not_before = leaf.not_before
+                self._world.see([leaf])
                 store.parameters[alias] = wish.properties if wish else {}
                 self._end(row, Result.SUCCESS, "", now, thumbprint=leaf.thumbprint)
             case Inventoried(entries=entries):
                 row.job.store.inventory = entries
+                self._world.see(entry.certificates[0] for entry in entries)
                 self._end(row, Result.SUCCESS, "", now)
             case WorkFailed(message=message):
                 self._end(row, Result.FAILURE, message, now)
@@ -270,7 +272,8 @@ class Orchestration:
         if again:
             job.not_before = now + settings.job_retry_delay_s
             self._world.put_scheduled(job)
-        if result is Result.SUCCESS and job.kind == REENROLLMENT:
+        is_new = result is Result.SUCCESS and job.kind == REENROLLMENT
+        if is_new and settings.inventory_follows:
             self._chain_inventory(row, now)
         row.agent.busy = False
         self._start_next(row.agent, now)

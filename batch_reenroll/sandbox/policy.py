@@ -36,6 +36,7 @@ class Template:
         validity_days: From issue to NotAfter, >= 1.
         denial: Why the CA refuses every request for it, or an empty string.
         requires_approval: A CA manager must approve each request: it pends.
+        cn_only: The CA leaves out the names that are asked for, but for the CN.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Template:
     validity_days: int = 90
     denial: str = ""
     requires_approval: bool = False
+    cn_only: bool = False
 
 
 class Numbered(NamedTuple, Generic[T]):
@@ -69,6 +71,7 @@ BROKEN = Template(
 APPROVED_BY_HAND = Template(
     name="WebServerApproval", title="Web Server (Approval)", requires_approval=True
 )
+CN_ONLY = Template(name="WebServerCnOnly", title="Web Server (CN only)", cn_only=True)
 
 
 def _by_name(*templates: Template) -> Mapping[str, Template]:
@@ -92,7 +95,7 @@ class CaPolicy:
     templates: Mapping[str, Template] = field(
         # A new one goes behind the others: enrollment patterns are their numbers.
         default_factory=lambda: _by_name(
-            WEB_SERVER, WEB_SERVER_RSA, BROKEN, APPROVED_BY_HAND
+            WEB_SERVER, WEB_SERVER_RSA, BROKEN, APPROVED_BY_HAND, CN_ONLY
         )
     )
     default_authority: str = NEW_CA

@@ -108,6 +108,62 @@ def compile_query(
     return _Parser(list(_tokens(text)), fields, context).whole()
 
 
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a query in lower case, its fields among them.
+
+    Raises:
+        QueryError: A quote is not closed.
+    """
+    return frozenset(t.text.lower() for t in _tokens(text) if t.kind == "word")
+
+
+def named_by(test: Test[T], get: Callable[[T], Scalar]) -> frozenset[Scalar] | None:
+    """Return the only values that ``get`` may read from a row which passes ``test``.
+
+    None where the query does not name them; rows with these values may still fail it.
+    """
+    if isinstance(test, _Equal):
+        return frozenset([test.wanted]) if test.get is get else None
+    if isinstance(test, _All):
+        parts = (named_by(part, get) for part in test.parts)
+        return next((part for part in parts if part is not None), None)
+    if isinstance(test, _Any):
+        found: frozenset[Scalar] = frozenset()
+        for part in test.parts:
+            named = named_by(part, get)
+            if named is None:
+                return None
+            found |= named
+        return found
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Equal(Generic[T]):
+    get: Callable[[T], Scalar]
+    wanted: Scalar
+
+    def __call__(self, row: T) -> bool:
+        held = self.get(row)
+        return held is not None and held == self.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Any(Generic[T]):
+    parts: tuple[Test[T], ...]
+
+    def __call__(self, row: T) -> bool:
+        return any(part(row) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _All(Generic[T]):
+    parts: tuple[Test[T], ...]
+
+    def __call__(self, row: T) -> bool:
+        return all(part(row) for part in self.parts)
+
+
 class _Parser(Generic[T]):
     def __init__(
         self,
@@ -146,7 +202,7 @@ class _Parser(Generic[T]):
             tests.append(self._all(depth))
         if len(tests) == 1:
             return tests[0]
-        return lambda row: any(test(row) for test in tests)
+        return _Any(tuple(tests))
 
     def _all(self, depth: int) -> Test[T]:
         tests = [self._factor(depth)]
@@ -154,7 +210,7 @@ class _Parser(Generic[T]):
             tests.append(self._factor(depth))
         if len(tests) == 1:
             return tests[0]
-        return lambda row: all(test(row) for test in tests)
+        return _All(tuple(tests))
 
     def _factor(self, depth: int) -> Test[T]:
         token = self._next("a field")
@@ -191,6 +247,8 @@ class _Parser(Generic[T]):
         get = field.get
         if field.kind is Kind.TEXT:
             return lambda row: compare(_folded(get(row)), wanted)
+        if code == "-eq":
+            return _Equal(get, wanted)
         return lambda row: compare(get(row), wanted)
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from batch_reenroll.sandbox.ca import (
+    TEMPLATE_NAME,
     CertificateAuthorities,
     Denied,
     alternative_names,
@@ -36,6 +40,7 @@ from batch_reenroll.sandbox.storefiles import (
 )
 from batch_reenroll.sandbox.storetypes import StoreFormat
 from batch_reenroll.sandbox.works import (
+    SAN_TYPES,
     Certificate,
     Enrolled,
     Entry,
@@ -174,6 +179,8 @@ def _described(entries: tuple[StoreEntry, ...]) -> tuple[Entry, ...]:
     )
 
 
+# Every store holds one of few CA certificates, which is read and kept once.
+@lru_cache(maxsize=64)
 def _certificate(item: x509.Certificate) -> Certificate:
     # Windows calls them so, and Command is a Windows program.
     algorithm = item.signature_algorithm_oid
@@ -185,7 +192,56 @@ def _certificate(item: x509.Certificate) -> Certificate:
         not_after=_seconds(item.not_valid_after_utc),
         algorithm=_ALGORITHMS.get(algorithm.dotted_string, algorithm.dotted_string),
         thumbprint=_thumbprint(item),
+        names=tuple(_names(item)),
+        usages=_usages(item),
+        **_key_of(item),
+        template=_template_of(item),
+        content=item.public_bytes(Encoding.DER),
     )
+
+
+def _names(item: x509.Certificate) -> Iterable[tuple[int, str]]:
+    for name in _extension(item, x509.SubjectAlternativeName) or ():
+        match name:
+            case x509.IPAddress():
+                yield SAN_TYPES["ip4"], str(name.value)
+            case x509.RFC822Name():
+                yield SAN_TYPES["email"], name.value
+            case x509.DNSName():
+                yield SAN_TYPES["dns"], name.value
+            case x509.OtherName():
+                yield SAN_TYPES["upn"], name.value[2:].decode("utf-8", "replace")
+
+
+def _usages(item: x509.Certificate) -> tuple[str, ...]:
+    usages = _extension(item, x509.ExtendedKeyUsage) or ()
+    return tuple(usage.dotted_string for usage in usages)
+
+
+E = TypeVar("E", bound=x509.ExtensionType)
+
+
+def _extension(item: x509.Certificate, kind: type[E]) -> E | None:
+    try:
+        return item.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _key_of(item: x509.Certificate) -> dict[str, Any]:
+    key = item.public_key()
+    is_rsa = isinstance(key, rsa.RSAPublicKey)
+    bits = key.key_size if isinstance(key, rsa.RSAPublicKey) else 256
+    return {"key_type": "RSA" if is_rsa else "ECC", "key_bits": bits}
+
+
+def _template_of(item: x509.Certificate) -> str:
+    for extension in item.extensions:
+        if extension.oid == TEMPLATE_NAME:
+            value = extension.value
+            assert isinstance(value, x509.UnrecognizedExtension)  # noqa: S101
+            return value.value[2:].decode("utf-16-be", "replace")
+    return ""
 
 
 def _thumbprint(item: x509.Certificate) -> str:

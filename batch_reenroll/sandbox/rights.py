@@ -28,6 +28,7 @@ class Right(StrEnum):
     MODIFY_AGENTS = "/agents/management/modify/"
     READ_AUTHORITIES = "/certificate_authorities/read/"
     READ_TEMPLATES = "/certificate_templates/read/"
+    READ_CERTIFICATES = "/certificates/collections/read/"
 
 
 #: The names of Command 10, which has one for CAs and templates together (its pages
@@ -42,6 +43,7 @@ ROLES: Mapping[Right, str] = MappingProxyType(
         Right.MODIFY_AGENTS: "AgentManagement: Modify",
         Right.READ_AUTHORITIES: "PkiManagement: Read",
         Right.READ_TEMPLATES: "PkiManagement: Read",
+        Right.READ_CERTIFICATES: "Certificates: Read",
     }
 )
 #: All rights, in our own files.

@@ -27,9 +27,13 @@ from batch_reenroll.sandbox.httpshell import Handler, HttpServer, HttpShell
 from batch_reenroll.sandbox.management import Management
 from batch_reenroll.sandbox.managementport import ManagementShell
 from batch_reenroll.sandbox.realworks import RealWorks
+from batch_reenroll.sandbox.tlsendpoints import TlsEndpoints
 from batch_reenroll.sandbox.tokens import TOKEN_PATH
 from batch_reenroll.sandbox.works import WorkResult
 from batch_reenroll.sandbox.world import LogSink
+
+#: Which store is served where, in the sandbox's folder.
+ENDPOINTS_NAME = "endpoints.csv"
 
 #: The management port is never to be reached from elsewhere.
 MANAGEMENT_HOST = "127.0.0.1"
@@ -60,6 +64,8 @@ class SandboxServer:
         self._door: FrontDoor | None = None
         self._port = config.port
         self._management_port: int | None = None
+        #: Where stores are served over TLS, by store id; known once started.
+        self.tls_endpoints: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -115,7 +121,7 @@ class SandboxServer:
             mint=lambda: secrets.token_urlsafe(32),
         )
         hands.deliver = self._deliver
-        if len(self.fleet.stores) <= self.config.eager_stores:
+        if self.is_laid_out:
             for store in core.world.stores.values():
                 core.world.lay_out(store)
         log.write({"at": iso_time(now), "event": "started"})
@@ -125,9 +131,26 @@ class SandboxServer:
         self._port = await _listen(
             stack, shell.handle, self.config.host, self.config.port
         )
+        await self._serve_stores(stack, core)
         await self._manage(stack, core, self._door.faults, log.write)
         clock = asyncio.get_running_loop().create_task(self._run_clock(core))
         stack.push_async_callback(_cancelled, clock)
+
+    async def _serve_stores(self, stack: AsyncExitStack, core: Core) -> None:
+        """Start the TLS services; say in a file which serves what."""
+        config = self.config
+        if not config.tls_services:
+            return
+        services = await stack.enter_async_context(TlsEndpoints(config.directory))
+        n_fresh = config.tls_services - config.tls_stale
+        for n, store in enumerate(self.fleet.stores[: config.tls_services]):
+            core.world.inventory_of(core.world.stores[store.store_id])
+            reload_s = 0.0 if n < n_fresh else None
+            endpoint = await services.serve(store, reload_s=reload_s)
+            self.tls_endpoints[store.store_id] = endpoint
+        lines = [f"{key},{value}" for key, value in self.tls_endpoints.items()]
+        text = "\n".join(["KeystoreId,Endpoint", *lines, ""])
+        (config.directory / ENDPOINTS_NAME).write_text(text, encoding="utf-8")
 
     async def _manage(
         self,
@@ -183,6 +206,11 @@ class SandboxServer:
         if self._door is None:
             raise SandboxError("the sandbox has not been started")
         return self._door.faults
+
+    @property
+    def is_laid_out(self) -> bool:
+        """Whether all store files are made at the start."""
+        return len(self.fleet.stores) <= self.config.eager_stores
 
     @property
     def url(self) -> str:

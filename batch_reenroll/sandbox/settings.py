@@ -32,7 +32,10 @@ class Settings:
         noise_jobs_per_s: How many history rows of reenrollments outside the fleet
             appear in a second, on average; 0 to 10,000. The history grows for as long
             as the sandbox runs.
+        inventory_follows: Each reenrollment is followed by an inventory of its store.
+            undocumented: whether it is with every kind of orchestrator.
         nightly_inventory: Each store has a daily inventory schedule (02:00 UTC).
+        certificate_contents: Lists of certificates bear ``ContentBytes``.
         failures_age_out_days: For how long a failure or warning counts as open (*Job
             Failures and Warnings Age Out*); 0 = for ever. undocumented: the default.
         dialect: Major version of Command whose ways it has: 10, 11, 24 or 25.
@@ -65,7 +68,9 @@ class Settings:
     job_retry_delay_s: float = 5.0
     reschedule_keeps_job_id: bool = False
     noise_jobs_per_s: float = 0.0
+    inventory_follows: bool = True
     nightly_inventory: bool = True
+    certificate_contents: bool = True
     failures_age_out_days: int = 7
     dialect: str = "25"
     result_enums: Literal["int", "string"] | None = None

@@ -205,6 +205,20 @@ class CertificateAuthorityJson(TypedDict):
     AllowedRequesters: list[str]
 
 
+class GlobalPermissionJson(TypedDict):
+    """One right that the caller holds for everything."""
+
+    Area: str
+    Permission: str
+
+
+class SecurityMyJson(TypedDict):
+    """What the caller is and may do."""
+
+    Roles: list[str]
+    GlobalPermissions: list[GlobalPermissionJson]
+
+
 class TemplateJson(TypedDict):
     """One certificate template."""
 

@@ -9,10 +9,17 @@ from __future__ import annotations
 import hashlib
 
 from batch_reenroll.sandbox.fleet import PlannedStore
-from batch_reenroll.sandbox.names import BadSubject, parse_subject, render
-from batch_reenroll.sandbox.policy import OLD_CA
+from batch_reenroll.sandbox.names import (
+    BadSubject,
+    common_name,
+    parse_subject,
+    render,
+)
+from batch_reenroll.sandbox.policy import OLD_CA, Template
 from batch_reenroll.sandbox.storetypes import StoreFormat
 from batch_reenroll.sandbox.works import (
+    SAN_TYPES,
+    SERVER_AUTH,
     Certificate,
     Enrolled,
     Entry,
@@ -42,7 +49,8 @@ class SimulatedWorks:
         held = self._held.get(store.store_id)
         if held is None:
             times = first_times(store, at)
-            first = self._issue(store, store.subject, OLD_CA, times)
+            names = tuple((SAN_TYPES["dns"], name) for name in store.sans)
+            first = self._issue(store, store.subject, OLD_CA, times, names)
             alias = kept_alias(store, store.alias, first.thumbprint)
             held = (Entry(alias=alias, certificates=(first,)),)
             self._held[store.store_id] = held
@@ -63,7 +71,12 @@ class SimulatedWorks:
             return WorkFailed(message=fault)
         try:
             leaf = self._issue(
-                order.store, order.subject, order.authority, issue_times(order)
+                order.store,
+                order.subject,
+                order.authority,
+                issue_times(order),
+                _names(order),
+                order.template,
             )
         except BadSubject as exc:
             return WorkFailed(message=f"Unable to create a CSR: {exc}")
@@ -72,7 +85,13 @@ class SimulatedWorks:
         return Enrolled(certificate=leaf, alias=alias)
 
     def _issue(
-        self, store: PlannedStore, subject: str, ca: str, times: tuple[float, float]
+        self,
+        store: PlannedStore,
+        subject: str,
+        ca: str,
+        times: tuple[float, float],
+        names: tuple[tuple[int, str], ...],
+        template: Template | None = None,
     ) -> Certificate:
         name = render(parse_subject(subject))
         self._issued += 1
@@ -85,6 +104,9 @@ class SimulatedWorks:
             not_after=times[1],
             algorithm="sha256ECDSA",
             thumbprint=digest.hexdigest()[:40].upper(),
+            names=names,
+            usages=(SERVER_AUTH,),
+            template="" if template is None else template.name,
         )
 
     def _put(self, store: PlannedStore, alias: str, leaf: Certificate) -> None:
@@ -94,3 +116,17 @@ class SimulatedWorks:
             held = ()  # a PEM file and our PKCS#12 files hold one key
         rest = tuple(entry for entry in held if entry.alias != alias)
         self._held[store.store_id] = (*rest, fresh)
+
+
+def _names(order: ReenrollOrder) -> tuple[tuple[int, str], ...]:
+    """Return the names that a real CA would grant; without any, the CN is one."""
+    cn = common_name(parse_subject(order.subject)) or ""
+    names = [
+        (SAN_TYPES[kind], value)
+        for kind, values in order.sans.items()
+        for value in values
+        if not order.template.cn_only or (kind == "dns" and value == cn)
+    ]
+    if not order.sans and "." in cn and " " not in cn and cn.isascii():
+        names = [(SAN_TYPES["dns"], cn)]
+    return tuple(names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from batch_reenroll.sandbox.access import Caller
+from batch_reenroll.sandbox.certwire import certificate_listing
 from batch_reenroll.sandbox.exchange import Request
 from batch_reenroll.sandbox.jobcontrol import JobControl
 from batch_reenroll.sandbox.listings import (
@@ -21,6 +22,7 @@ from batch_reenroll.sandbox.params import Listing
 from batch_reenroll.sandbox.policy import Numbered, Template
 from batch_reenroll.sandbox.state import HistoryRow, Job, Orchestrator, Store
 from batch_reenroll.sandbox.storetypes import StoreType
+from batch_reenroll.sandbox.works import Certificate
 from batch_reenroll.sandbox.world import World
 
 
@@ -35,6 +37,7 @@ class Listings:
     store_types: Listing[StoreType]
     authorities: Listing[Numbered[str]]
     templates: Listing[Numbered[Template]]
+    certificates: Listing[Certificate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ def open_listings(world: World) -> Listings:
         store_types=store_type_listing(),
         authorities=authority_listing(),
         templates=template_listing(),
+        certificates=certificate_listing(world),
     )
 
 

@@ -25,6 +25,13 @@ class Certificate:
     """What Command keeps of a certificate; times are seconds since the epoch.
 
     ``thumbprint`` is SHA-1 in upper-case hex, ``serial`` upper-case hex.
+
+    Attributes:
+        template: Its short name; empty where the certificate does not bear it.
+        names: Its SANs: kind as Command numbers it (``SAN_TYPES``), and value.
+        usages: OIDs of its extended key usages.
+        key_type: ``RSA`` or ``ECC``.
+        content: Its DER encoding; empty where there is none.
     """
 
     subject: str
@@ -34,6 +41,24 @@ class Certificate:
     not_after: float
     algorithm: str
     thumbprint: str
+    names: tuple[tuple[int, str], ...] = ()
+    usages: tuple[str, ...] = ()
+    key_type: str = "ECC"
+    key_bits: int = 256
+    template: str = ""
+    content: bytes = b""
+
+
+#: ``Type`` of a subject alternative name, as Keyfactor's terraform provider reads it.
+SAN_TYPES: Mapping[str, int] = {
+    "email": 1,
+    "dns": 2,
+    "ip4": 7,
+    "ip6": 7,
+    "upn": 100,
+}
+#: Server authentication (RFC 5280, 4.2.1.12).
+SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

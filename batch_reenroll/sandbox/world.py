@@ -14,6 +14,7 @@ from batch_reenroll.sandbox.exchange import SandboxError, iso_time
 from batch_reenroll.sandbox.fleet import Fleet, draw_guid, manifest_row
 from batch_reenroll.sandbox.identity import Identities
 from batch_reenroll.sandbox.policy import CaPolicy, Template, enrollment_denial
+from batch_reenroll.sandbox.query import Scalar
 from batch_reenroll.sandbox.settings import Settings
 from batch_reenroll.sandbox.state import (
     APPROVED,
@@ -28,7 +29,7 @@ from batch_reenroll.sandbox.state import (
     Store,
 )
 from batch_reenroll.sandbox.storetypes import StoreType
-from batch_reenroll.sandbox.works import Entry, StoreWorks
+from batch_reenroll.sandbox.works import Certificate, Entry, StoreWorks
 
 #: Takes one entry of the sandbox's own log.
 LogSink = Callable[[dict[str, object]], None]
@@ -50,6 +51,7 @@ class World:
         identities: Whose rights at the CA count; None = nobody has any.
 
     Attributes:
+        all_stores: Those of ``stores``; there will be no others.
         scheduled: Jobs that no orchestrator has begun, by id, oldest first.
         recurring: The daily inventory job of each store; empty without a schedule.
         history: All rows, by ascending JobHistoryId.
@@ -81,19 +83,26 @@ class World:
         self.store_types = {kind.number: kind for kind in kinds}
         self.orchestrators = self._orchestrators()
         self.stores = self._stores()
+        self.all_stores = tuple(self.stores.values())
         self.recurring = tuple(
             self._nightly_job(store)
             for store in self.stores.values()
             if settings.nightly_inventory
         )
+        self._recurring_of: dict[str, list[Job]] = {}
+        for job in self.recurring:
+            self._recurring_of.setdefault(job.store.plan.agent_id, []).append(job)
         self.scheduled: dict[str, Job] = {}
         self._by_agent: dict[str, dict[str, Job]] = {
             agent_id: {} for agent_id in self.orchestrators
         }
         self.history: list[HistoryRow] = []
+        self._tries: dict[str, list[HistoryRow]] = {}
         self._works = works
         self._last_history_id = last_history_id
         self._certificate_ids: dict[str, int] = {}
+        #: Every certificate that Command ever saw, by thumbprint.
+        self.certificates: dict[str, Certificate] = {}
 
     def _orchestrators(self) -> dict[str, Orchestrator]:
         # Types may share a capability.
@@ -131,7 +140,13 @@ class World:
         leaves = [entry.certificates[0] for entry in entries]
         store.held_not_before = max((c.not_before for c in leaves), default=0.0)
         store.inventory = entries
+        self.see(leaves)
         return entries
+
+    def see(self, certificates: Iterable[Certificate]) -> None:
+        """Keep certificates: Command forgets none that it issued or inventoried."""
+        for item in certificates:
+            self.certificates.setdefault(item.thumbprint, item)
 
     def inventory_of(self, store: Store) -> tuple[Entry, ...]:
         """Return what Command knows the store to hold, laying it out if need be.
@@ -232,7 +247,22 @@ class World:
             visible_at=now + lag_s,
         )
         self.history.append(row)
+        self._tries.setdefault(job.job_id, []).append(row)
         return row
+
+    def tries_of(self, job_ids: frozenset[Scalar]) -> list[HistoryRow]:
+        """Return the rows of these jobs that can be seen now, oldest first."""
+        rows = [row for one in job_ids for row in self._tries.get(str(one), ())]
+        rows.sort(key=lambda row: row.history_id)
+        return [row for row in rows if row.visible_at <= self.now]
+
+    def jobs_of(self, agent_ids: frozenset[Scalar]) -> list[Job]:
+        """Return the scheduled jobs of these orchestrators, in the list's order."""
+        known = [str(one) for one in agent_ids if one in self._by_agent]
+        own = [job for one in known for job in self._by_agent[one].values()]
+        if len(known) > 1:
+            own = [j for j in self.scheduled.values() if j.store.plan.agent_id in known]
+        return [*own, *(j for one in known for j in self._recurring_of.get(one, ()))]
 
     def certificate_id(self, thumbprint: str) -> int:
         """Return the number Command gave to a certificate, stable in a session."""

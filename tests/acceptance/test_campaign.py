@@ -94,6 +94,7 @@ def test_every_file_of_the_contract_is_written(report: Report) -> None:
         "success.csv",
         "failure.csv",
         "remaining.csv",
+        "verification.csv",
         "events.jsonl",
         "summary.json",
         "report.html",

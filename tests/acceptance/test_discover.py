@@ -65,3 +65,12 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(
     refused = terminal.run("discover", "-o", nowhere).expect(2)
     assert "cannot be written" in refused.err
     assert not list(terminal.folder.glob("*.csv"))
+
+
+def test_a_query_that_command_refuses_is_a_mistake_of_the_caller(
+    terminal: Terminal, command: Served
+) -> None:
+    words = ("discover", "-o", "found.csv", "--query=Nosuch -eq 1")
+    refused = terminal.run(*words).expect(2)
+    assert "--query 'Nosuch -eq 1'" in refused.err
+    assert "unknown field 'Nosuch'" in refused.err

@@ -208,7 +208,7 @@ def planned(
     manifest = terminal.folder / "m.yaml"
     manifest.write_text(_MANIFEST.format(ticket=ticket))
     plan = terminal.folder / "plan.json"
-    terminal.run("plan", manifest, "-o", plan).expect(0)
+    terminal.run("plan", manifest, "-o", plan, *QUICK).expect(0)
     return plan
 
 
@@ -228,7 +228,7 @@ def test_an_approved_plan_runs_and_its_evidence_says_by_whom(
     assert "CHG0042" in said.out
     words = ("--require-ticket", "--trusted-approver", keys / "officer.pub")
     sign = ("--sign", keys / "run.pem")
-    terminal.run("run", plan, "--yes", "--campaign=c", *words, *sign, *QUICK).expect(0)
+    terminal.run("run", plan, "--yes", "--campaign=c", *words, *sign).expect(0)
     command.assert_one_job_each(rows)
     evidence = json.loads((terminal.folder / "reports/c/evidence.json").read_text())
     assert evidence["approved_by"] == "c.officer"
@@ -249,7 +249,7 @@ def test_a_plan_that_is_not_approved_as_demanded_is_refused(
     before = command.posts()
 
     def refused(code: str, *words: str | Path, what: Path = plan) -> None:
-        json_log = ("--log-format=json", "--yes", *QUICK)
+        json_log = ("--log-format=json", "--yes")
         done = terminal.run("run", what, *words, *json_log).expect(4)
         assert json.loads(done.err.splitlines()[-1])["code"] == code
 
@@ -277,7 +277,7 @@ def test_an_approval_is_of_one_digest(
     rows = command.rows(2)
     approve(terminal, planned(terminal, rows), keys / "officer.pem", "o").expect(0)
     plan = planned(terminal, rows[:1])
-    done = terminal.run("run", plan, "--require-approval", "--yes", *QUICK).expect(4)
+    done = terminal.run("run", plan, "--require-approval", "--yes").expect(4)
     assert "approval is of another plan" in done.err
     # Where nobody asks for one, it does not count, and that is said.
     done = terminal.run("run", plan, "--yes", "--campaign=c", *QUICK).expect(0)
@@ -296,3 +296,49 @@ def test_who_made_the_plan_does_not_approve_it(
     assert not plan.with_name("plan.json.approval").exists()
     done = terminal.run("plan", "--approve", plan).expect(2)
     assert "--sign" in done.err
+
+
+def test_an_approved_plan_runs_no_bolder_than_it_was_approved(
+    terminal: Terminal, command: Served, keys: Path
+) -> None:
+    plan = planned(terminal, command.rows(2))
+    approve(terminal, plan, keys / "officer.pem", "c.officer").expect(0)
+    before = command.posts()
+
+    def refused(*words: str) -> str:
+        flags = ("--require-approval", "--yes")
+        done = terminal.run("run", plan, *flags, *words).expect(4)
+        assert "beyond what was approved" in done.err
+        return done.err
+
+    said = refused("--rate=101", "--per-orchestrator=9", "--verify=none")
+    assert "--rate 101 (approved: 100)" in said
+    assert "--per-orchestrator 9 (approved: 8)" in said
+    assert "--verify no (approved: yes)" in said
+    assert "--settle-time" in refused("--settle-time=0.1")
+    assert "--only-wave rest" in refused("--only-wave=rest")
+    assert "--accept-stale" in refused("--accept-stale")
+    assert "--ignore" in refused("--ignore=template_unknown")
+    assert command.posts() == before
+    # More careful is another matter.
+    careful = ("--rate=50", "--per-orchestrator=1", "--limit=1", "--confirm-waves")
+    words = ("--require-approval", "--yes", "--campaign=c", *careful)
+    terminal.run("run", plan, *words).expect(0)
+    # What was approved binds whoever goes on with it, too.
+    again = terminal.run("resume", "c", "--rate=60", "--max-in-flight=501").expect(4)
+    assert "--rate 60 (approved: 50)" in again.err
+    assert "--max-in-flight 501 (approved: 500)" in again.err
+    retried = terminal.run("retry", "c", "--only=failed", "--verify=none").expect(4)
+    assert "beyond what was approved" in retried.err
+
+
+def test_a_bolder_run_of_an_approved_plan_counts_as_not_approved(
+    terminal: Terminal, command: Served, keys: Path
+) -> None:
+    plan = planned(terminal, command.rows(1))
+    approve(terminal, plan, keys / "officer.pem", "c.officer").expect(0)
+    words = ("--yes", "--campaign=c", "--rate=101")
+    done = terminal.run("run", plan, *words).expect(0)
+    assert "counts as not approved: beyond what was approved: --rate 101" in done.err
+    evidence = json.loads((terminal.folder / "reports/c/evidence.json").read_text())
+    assert evidence["approval_key"] == ""

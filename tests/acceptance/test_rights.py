@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -154,6 +155,58 @@ def test_verbs_that_only_read_name_the_right_they_lack(
     assert not (tmp_path / "found.csv").exists()
 
 
+# -- what a plan says of the account's own rights -------------------------------------
+
+
+def _planned(place: Site, user: str, folder: Path) -> tuple[dict[str, Any], str]:
+    """Plan a row as ``user``; return what JSON says and the words of the page."""
+    write_manifest(folder / "m.csv", place.rows(1, containers=[2]))
+    terminal = Terminal(folder=folder, env=place.as_user(user))
+    words = ("plan", "m.csv", "-o", "plan.json", "--output=json")
+    done = terminal.run(*words).expect(0)
+    page = (folder / "plan.html").read_text(encoding="utf-8")
+    said: dict[str, Any] = json.loads(done.out)
+    return said, page
+
+
+@pytest.mark.parametrize(
+    ("dialect", "user", "code"),
+    [
+        ("10", "no-enrolling", "enroll_csr"),
+        ("25", "no-modifying", "modify_stores"),
+    ],
+)
+def test_a_plan_points_out_a_right_that_the_account_lacks_and_refuses_nothing(
+    dialect: str, user: str, code: str, sites: Callable[[str], Site], tmp_path: Path
+) -> None:
+    said, page = _planned(sites(dialect), user, tmp_path)
+    own = said["permissions"]
+    assert (own["known"], own["missing"]) == (True, [code])
+    _assert_names(own["remark"], _LACKING[user])
+    assert said["rows"] == {"pending": 1}
+    assert _LACKING[user].claim in page
+
+
+def test_a_plan_has_no_remark_on_an_account_that_holds_both_rights(
+    sites: Callable[[str], Site], tmp_path: Path
+) -> None:
+    said, _ = _planned(sites("10"), "exact", tmp_path)
+    assert said["permissions"] == {"known": True, "missing": [], "remark": ""}
+
+
+def test_a_plan_that_cannot_ask_for_the_rights_says_so_once_and_is_made(
+    sites: Callable[[str], Site], tmp_path: Path
+) -> None:
+    place = sites("25")
+    no_such = {"match": {"path": "/Security/My"}, "action": {"status": 404}}
+    place.manage("POST", "/faults", {"requests": [no_such]})
+    write_manifest(tmp_path / "m.csv", place.rows(1, containers=[2]))
+    terminal = Terminal(folder=tmp_path, env=place.as_user("no-modifying"))
+    done = terminal.run("plan", "m.csv").expect(0)
+    assert "1 of 1 rows will be submitted" in done.out
+    assert done.out.count("permissions not checked: this Command does not") == 1
+
+
 # -- rights that a submission needs --------------------------------------------------
 
 
@@ -193,6 +246,7 @@ def test_fewer_posts_than_five_end_the_run_when_all_are_forbidden(
     attempt = _attempt(place, "no-enrolling", rows, tmp_path)
     attempt.done.expect(8)
     assert attempt.posts == [403, 403]
+    assert "no global right to enroll by CSR" in attempt.done.err, "its plan says so"
     assert attempt.report.outcomes == {"rejected": 2}
 
 

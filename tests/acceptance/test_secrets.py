@@ -10,6 +10,8 @@ from acceptance.paper import write_manifest
 from acceptance.served import PASSWORD, QUICK, Served
 from acceptance.terminal import Terminal
 
+_ALL_LOGGED = ("--log-format=json", "--log-level=debug")
+
 
 def forms(password: str, user: str) -> set[bytes]:
     """Return the password plain, and as it goes over the wire."""
@@ -36,10 +38,11 @@ def test_a_campaign_leaves_the_password_nowhere(
     said = ""
     for words in (
         ("run", "m.csv", "--dry-run"),
-        ("run", "m.csv", "--yes", "--campaign=c", "--log-format=json", *QUICK),
+        ("run", "m.csv", "--yes", "--campaign=c", *_ALL_LOGGED, *QUICK),
         ("status", "--output=json"),
         ("report", "c"),
-        ("resume", "c"),
+        ("resume", "c", "--log-level=debug"),
+        ("retry", "c", "--only=failed", *_ALL_LOGGED, *QUICK),
         ("config", "show", "--origin"),
     ):
         done = terminal.run(*words)

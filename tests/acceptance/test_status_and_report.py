@@ -28,7 +28,8 @@ def test_status_of_a_running_campaign_says_so_and_counts(
 ) -> None:
     rows = command.rows(6, offline=1)
     write_manifest(terminal.folder / "m.csv", rows)
-    process = terminal.start("run", "m.csv", "--yes", "--campaign=c", *QUICK)
+    words = ("run", "m.csv", "--yes", "--campaign=c", "--silent-heartbeats=0", *QUICK)
+    process = terminal.start(*words)
     bare = Terminal(folder=terminal.folder)
     facts = until(
         lambda: found if (found := status(bare)).get("ended") == 5 else None,

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from unit.campaign.making import row_of, running, tried, waiting, watching
 
-from batch_reenroll.campaign.board import JobBoard, is_final, target_fits
+from batch_reenroll.campaign.board import JobBoard, is_final
+from batch_reenroll.campaign.matching import target_fits
 from batch_reenroll.campaign.nouns import JobRecord, JobStatus
 from batch_reenroll.campaign.rows import Fence
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from unit.campaign.making import row_of, tried, waiting, watching
 
 from batch_reenroll.campaign.board import JobBoard, is_final
-from batch_reenroll.campaign.correlate import Timing, decide
+from batch_reenroll.campaign.correlate import decide
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State, is_legal
 from batch_reenroll.campaign.nouns import JobResult, JobStatus
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.rows import Decision, Fence, Row
 from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.campaign.timing import Timing
 
 JOBS = ("a", "b", "ours")
 SETTLE_S, PICKUP_S, JOB_S = 10.0, 60.0, 90.0

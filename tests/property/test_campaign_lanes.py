@@ -68,11 +68,9 @@ class LanesMachine(RuleBasedStateMachine):
     @initialize(most=st.integers(1, 6), per_agent=st.integers(1, 3))
     def set_caps(self, most: int, per_agent: int) -> None:
         self.most, self.per_agent = most, per_agent
-        self.lanes = Lanes(
-            max_in_flight=most,
-            per_orchestrator=per_agent,
-            job_s={"a": 100.0, "b": 10.0},
-        )
+        self.lanes = Lanes(max_in_flight=most, per_orchestrator=per_agent)
+        self.lanes.expect("a", 100.0)
+        self.lanes.expect("b", 10.0)
 
     # What the model says
 

@@ -12,7 +12,7 @@ ROOM = Path(sandbox.__file__).parent
 SHELL = {
     *("__init__", "server", "httpshell", "eventlog", "config", "hands", "folder"),
     *("ca", "storefiles", "realworks", "jks", "faultfile", "typefile"),
-    *("clock", "managementport", "identityfile", "foreground"),
+    *("clock", "managementport", "identityfile", "foreground", "tlsendpoints"),
 }
 EFFECTS = {
     *("asyncio", "aiohttp", "time", "os", "sys", "pathlib", "socket", "secrets"),

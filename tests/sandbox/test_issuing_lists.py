@@ -52,9 +52,10 @@ def test_templates_bear_the_short_names_that_requests_give(dialect: str) -> None
     items = listed(TEMPLATES, dialect=dialect)
     names = [item["CommonName"] for item in items]
     # In the order of the short names, as the page says.
-    assert names == ["Broken", "WebServer", APPROVAL, "WebServerRSA2048"]
+    cn_only = "WebServerCnOnly"
+    assert names == ["Broken", "WebServer", APPROVAL, cn_only, "WebServerRSA2048"]
     keys = [(item["KeyType"], item["KeySize"]) for item in items]
-    assert keys == [*[("ECC", "256")] * 3, ("RSA", "2048")]
+    assert keys == [*[("ECC", "256")] * 4, ("RSA", "2048")]
 
 
 def test_one_template_needs_approval() -> None:
@@ -74,7 +75,7 @@ def test_the_forest_root_is_told_by_the_older_versions_alone(path: str) -> None:
 def test_templates_are_found_by_the_names_of_the_page() -> None:
     (rsa,) = matching(TEMPLATES, 'ShortName -eq "WebServerRSA2048"')
     assert matching(TEMPLATES, 'DisplayName -contains "RSA"') == [rsa]
-    assert len(matching(TEMPLATES, "IsDefaultTemplate -eq false")) == 4
+    assert len(matching(TEMPLATES, "IsDefaultTemplate -eq false")) == 5
     assert matching(TEMPLATES, "HasPrivateKeyRetention -eq true") == []
     assert matching(TEMPLATES, "FriendlyName -ne NULL") == []
 
@@ -105,8 +106,8 @@ def test_pages_make_up_the_whole_list() -> None:
         client.get(f"{TEMPLATES}?ReturnLimit=3&PageReturned={page}")
         for page in (1, 2, 3)
     ]
-    assert [len(page.json) for page in pages] == [3, 1, 0]
-    assert {page.total for page in pages} == {4}
+    assert [len(page.json) for page in pages] == [3, 2, 0]
+    assert {page.total for page in pages} == {5}
 
 
 def test_the_right_to_the_one_list_is_not_the_right_to_the_other() -> None:

@@ -42,6 +42,7 @@ EXITS = {
     "IllegalMove": 1,
     "CommandError": 9,
     "NotSent": 9,
+    "SignInRenewed": 9,
     "OutcomeUnknown": 9,
     "Throttled": 9,
     "Refused": 9,

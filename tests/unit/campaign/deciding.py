@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from unit.campaign.making import row_of, watching
 
-from batch_reenroll.campaign.correlate import Timing, decide
+from batch_reenroll.campaign.correlate import decide
 from batch_reenroll.campaign.lifecycle import State, is_legal
 from batch_reenroll.campaign.nouns import JobRecord, ScheduledJob
 from batch_reenroll.campaign.reasons import Reason
 from batch_reenroll.campaign.rows import Decision, Fence, Row
 from batch_reenroll.campaign.settings import RunSettings
+from batch_reenroll.campaign.timing import Timing
 
 ANSWERED_S = 100.0
 SETTLE_S = 10.0
@@ -46,6 +47,7 @@ class Case:
     running_s: float | None = None
     settings: RunSettings = field(default=SETTINGS)
     withdraw: bool = False
+    reclaim: str | None = None
 
 
 def decided(case: Case) -> Decision | None:
@@ -61,7 +63,14 @@ def decided(case: Case) -> Decision | None:
         rivals_until_s=ANSWERED_S + SETTLE_S,
         running_s=case.running_s,
     )
-    return decide(case.row, board, timing, case.settings, withdraw=case.withdraw)
+    return decide(
+        case.row,
+        board,
+        timing,
+        case.settings,
+        withdraw=case.withdraw,
+        reclaim=case.reclaim,
+    )
 
 
 def decision(case: Case) -> Decision:

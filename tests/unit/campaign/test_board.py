@@ -353,3 +353,64 @@ class TestPending:
         history = [running(3, "c"), running(2, "a"), tried(1, "b"), running(4, "d")]
         board.see_history(history, 1.0)
         assert board.unfinished(3) == ["a", "c"]
+
+
+class TestListsThatMayLoseAJob:
+    """A list of several pages may lose a job that moves up between two of them."""
+
+    def test_it_waits_no_more_but_is_remembered_as_seen_before(self) -> None:
+        board = watching(ROW)
+        board.see_scheduled([waiting("j")], 1.0)
+        board.see_scheduled([], 2.0, surely=False)
+        assert not board.is_waiting("j")
+        assert board.jobs_at(ROW) == frozenset()
+        board.see_scheduled([waiting("j")], 3.0, surely=False)
+        assert board.first_seen_s("j") == 1.0
+
+    def test_missed_twice_it_is_forgotten(self) -> None:
+        board = watching(ROW)
+        board.see_scheduled([waiting("j")], 1.0)
+        for at_s in (2.0, 3.0):
+            board.see_scheduled([], at_s, surely=False)
+        assert board.first_seen_s("j") is None
+
+    def test_a_list_that_loses_nothing_settles_it_at_once(self) -> None:
+        board = watching(ROW)
+        board.see_scheduled([waiting("j")], 1.0)
+        board.see_scheduled([], 2.0, surely=False)
+        board.see_scheduled([], 3.0)
+        assert board.first_seen_s("j") is None
+
+
+class TestLooksAtSomeOrchestrators:
+    def test_they_are_complete_for_these_only(self) -> None:
+        board = JobBoard()
+        board.finish_look(5.0, alone=["a"])
+        assert board.looks_of("a").any_since(5.0)
+        assert not board.looks_of("b").any_since(0.0)
+        assert board.look_began_s is None
+
+    def test_a_look_at_all_counts_for_each_of_them(self) -> None:
+        board = JobBoard()
+        board.finish_look(5.0, alone=["a"])
+        board.finish_look(9.0)
+        assert board.looks_of("a").any_since(9.0)
+        assert board.looks_of("b").any_since(9.0)
+
+    def test_a_look_that_leaves_the_list_unread_keeps_what_waits(self) -> None:
+        board = watching(ROW)
+        board.see_scheduled([waiting("j")], 1.0)
+        board.begin_look(2.0)
+        assert board.is_waiting("j")
+        assert board.candidates(row_of(fence=Fence(history_id=0))) == {"j"}
+
+
+def test_a_job_that_this_look_has_read_is_not_asked_for_again() -> None:
+    board = watching(ROW)
+    board.see_history([running(1, "a"), running(2, "b")], 1.0)
+    board.begin_look(2.0)
+    board.see_history([running(2, "b")], 2.0)
+    assert board.unfinished(9, 2.0) == ["a"]
+    assert board.unfinished(9) == ["a", "b"]
+    assert sorted(board.open_ids(9)) == [1, 2]
+    assert board.touched == {"b"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from unit.campaign.making import row_of, tried, waiting
 
-from batch_reenroll.campaign.board import (
-    JobBoard,
+from batch_reenroll.campaign.board import JobBoard
+from batch_reenroll.campaign.matching import (
     kind_fits,
     record_fits,
     scheduled_fits,

@@ -179,23 +179,54 @@ class TestSilence:
         self, quiet_s: int, is_silent: bool
     ) -> None:
         seen = NOW - timedelta(seconds=quiet_s)
-        assert (silence(seen, NOW, allowed=3) is not None) == is_silent
+        assert (silence(seen, NOW, allowed_s=900) is not None) == is_silent
 
     def test_it_says_for_how_long(self) -> None:
         seen = NOW - timedelta(hours=1)
-        found = silence(seen, NOW, allowed=3, heartbeat_s=600.0)
-        assert found == "not seen for 3600 s, 6 heartbeats"
+        found = silence(seen, NOW, allowed_s=600)
+        assert found == "not seen for 3600 s; 600 s are allowed"
 
     def test_an_orchestrator_never_seen_is_not_called_silent(self) -> None:
-        assert silence(None, NOW, allowed=1) is None
+        assert silence(None, NOW, allowed_s=1) is None
 
     def test_silence_opens_the_orchestrators_breaker_once(self) -> None:
         found = breakers()
         opened = found.hear("a1", "not seen for 3600 s", 0.0)
-        assert opened is not None
-        assert opened.cause == "not seen for 3600 s"
+        assert opened == Opened(
+            kind=Kind.ORCHESTRATOR, name="a1", cause="not seen for 3600 s"
+        )
         assert found.hear("a1", "not seen for 3700 s", 1.0) is None
         assert not found.admit(1, ONE, 1.0)
+
+    def test_what_was_silent_is_fed_again_once_it_is_heard(self) -> None:
+        found = breakers()
+        found.hear("a1", "not seen for 3600 s", 0.0)
+        closed = found.hear("a1", None, 2.0)
+        assert closed == Closed(kind=Kind.ORCHESTRATOR, name="a1")
+        assert found.admit(1, ONE, 2.0)
+
+    def test_what_opened_for_failures_is_not_closed_by_being_heard(self) -> None:
+        found = breakers(agent_in_a_row=1)
+        found.record(failed(1, ONE), ONE, 0.0)
+        found.hear("a1", "not seen for 3600 s", 0.0)
+        assert found.hear("a1", None, 2.0) is None
+        assert not found.admit(2, ONE, 2.0)
+
+    def test_what_picked_nothing_up_and_fell_silent_is_fed_once_it_is_heard(
+        self,
+    ) -> None:
+        found = breakers()
+        found.record(Ended(1, State.STALLED, Reason.PICKUP_TIMEOUT), ONE, 0.0)
+        assert found.hear("a1", None, 1.0) is None
+        assert found.hear("a1", "not seen for 3600 s", 2.0) is None
+        assert found.hear("a1", None, 3.0) is not None
+
+    def test_while_a_probe_is_out_it_decides(self) -> None:
+        found = Breakers(BreakerRules(rest_s=10.0))
+        found.hear("a1", "not seen for 3600 s", 0.0)
+        assert found.admit(1, ONE, 10.0)
+        assert found.hear("a1", None, 11.0) is None
+        assert not found.admit(2, ONE, 11.0)
 
     def test_an_orchestrator_that_is_heard_stays_closed(self) -> None:
         found = breakers()

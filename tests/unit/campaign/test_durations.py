@@ -6,7 +6,7 @@ import math
 from datetime import timedelta
 
 import pytest
-from unit.campaign.making import NOON, running, tried
+from unit.campaign.making import NOON, tried
 
 from batch_reenroll.campaign.durations import (
     DURATION_S,
@@ -14,11 +14,11 @@ from batch_reenroll.campaign.durations import (
     Estimates,
     JobSample,
     duration_estimates,
-    failure_share,
+    durations_by_orchestrator,
     heartbeat_estimates,
     samples_of,
 )
-from batch_reenroll.campaign.nouns import JobResult, JobStatus
+from batch_reenroll.campaign.nouns import JobStatus
 
 
 def sample(
@@ -58,11 +58,16 @@ class TestSamples:
         plain = {"started_at": NOON, "ended_at": NOON + timedelta(seconds=45)}
         assert samples_of([tried(1, "j", **{**plain, **changes})]) == []
 
-    def test_the_share_of_failures_is_of_ended_reenrollments(self) -> None:
-        failed = tried(1, "j", result=JobResult.FAILURE)
-        fine = tried(2, "k", result=JobResult.SUCCESS)
-        assert failure_share([failed, fine, fine, fine, running(3, "l")]) == 0.25
-        assert failure_share([]) is None
+
+class TestWhatLanesExpect:
+    def test_all_types_of_an_orchestrator_count_as_one(self) -> None:
+        past = [sample(kind=kind, s=100.0) for kind in ("PEM", "JKS")] * 300
+        assert durations_by_orchestrator(past)("o1") == pytest.approx(100, rel=0.02)
+
+    def test_an_unknown_one_is_like_the_others(self) -> None:
+        others = [sample(name=f"o{n}", s=60.0) for n in range(2, 12)] * 20
+        found = durations_by_orchestrator(others)
+        assert found("new") == pytest.approx(60.0, rel=0.1)
 
 
 class TestShrinkage:

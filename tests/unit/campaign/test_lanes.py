@@ -56,10 +56,16 @@ class TestOrder:
         assert lanes.take(0.0) == 3
 
     def test_a_slow_orchestrators_queue_is_longer_in_time(self) -> None:
-        lanes = Lanes(max_in_flight=9, per_orchestrator=9, job_s={"slow": 60.0})
+        lanes = Lanes(max_in_flight=9, per_orchestrator=9)
+        lanes.expect("slow", 60.0)
         lanes.add(1, way("quick"), 1)
         lanes.add(2, way("quick"), 2)
         lanes.add(3, way("slow"), 3)
+        assert lanes.take(0.0) == 3
+
+    def test_what_is_learned_of_an_orchestrator_later_counts_as_well(self) -> None:
+        lanes = lanes_of((1, "quick", 1), (2, "quick", 2), (3, "slow", 3))
+        lanes.expect("slow", 60.0)
         assert lanes.take(0.0) == 3
 
     def test_an_earlier_deadline_goes_before_a_longer_queue(self) -> None:
@@ -70,7 +76,8 @@ class TestOrder:
         assert lanes.take(0.0) == 5
 
     def test_the_least_time_to_spare_goes_before_an_earlier_deadline(self) -> None:
-        lanes = Lanes(max_in_flight=9, per_orchestrator=9, job_s={"long": 60.0})
+        lanes = Lanes(max_in_flight=9, per_orchestrator=9)
+        lanes.expect("long", 60.0)
         for row_no in range(100):
             lanes.add(row_no, way("long"), row_no, deadline_s=5000.0)
         lanes.add(100, way("early"), 100, deadline_s=4000.0)

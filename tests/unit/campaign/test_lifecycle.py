@@ -43,7 +43,9 @@ def test_every_move_outside_the_table_is_illegal_but_for_a_retry() -> None:
     outside = {(a, b) for a in State for b in State} - set(EVERY_MOVE)
     legal = {(origin, target) for origin, target in outside if is_legal(origin, target)}
     assert {origin for origin, _ in legal} <= set(OUTCOMES)
-    assert {target for _, target in legal} <= {State.PENDING, State.IN_DOUBT}
+    sent_again = {move for move in legal if move[1] is not State.VERIFYING}
+    assert {target for _, target in sent_again} <= {State.PENDING, State.IN_DOUBT}
+    assert legal - sent_again == {(State.WARNING, State.VERIFYING)}
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)

@@ -49,3 +49,28 @@ def test_the_first_look_since_a_moment_is_the_one_begun_then_or_next() -> None:
     made = looks((1.0, 1.5), (5.0, 5.5), (9.0, 9.5))
     asked_s = (0.0, 1.0, 1.2, 9.0, 9.1)
     assert [made.first_since(at_s) for at_s in asked_s] == [1.0, 1.0, 5.0, 9.0, None]
+
+
+class TestOneOrchestrator:
+    """Looks at one orchestrator count for it, besides those at all."""
+
+    def test_looks_at_all_count_for_each(self) -> None:
+        wide = looks((106.0, 106.0))
+        own = Looks(of_all=wide)
+        own.add(112.0, 112.0)
+        assert own.prove_absence(SINCE_S, SETTLE_S)
+        assert own.first_since(0.0) == 106.0
+        assert own.any_since(112.0)
+
+    def test_its_own_looks_count_for_no_other(self) -> None:
+        wide = looks((106.0, 106.0))
+        Looks(of_all=wide).add(112.0, 112.0)
+        assert not wide.prove_absence(SINCE_S, SETTLE_S)
+        assert not wide.any_since(112.0)
+
+    def test_a_later_look_at_all_is_its_last_one(self) -> None:
+        wide = looks((106.0, 106.0), (112.0, 112.0))
+        own = Looks(of_all=wide)
+        own.add(107.0, 107.0)
+        assert own.prove_absence(SINCE_S, SETTLE_S)
+        assert own.first_since(106.5) == 107.0

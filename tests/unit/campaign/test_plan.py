@@ -81,6 +81,7 @@ class TestWhoMayGo:
             store_type="WinCert",
             capability="WinCertStore",
             place_unique=True,
+            inventory_scheduled=STORE.inventory_scheduled,
         )
 
     def test_the_request_says_what_the_row_said(self) -> None:

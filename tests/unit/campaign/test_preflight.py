@@ -7,8 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from unit.campaign.making import certificate, row_of
 
+from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.nouns import (
+    AliasRule,
     EntryParameter,
     Orchestrator,
     ReenrollmentRequest,
@@ -19,8 +22,10 @@ from batch_reenroll.campaign.preflight import (
     SILENCE,
     Case,
     Enrollment,
+    Finding,
     Template,
     cautions,
+    holding,
     obstacles,
 )
 from batch_reenroll.campaign.reasons import Reason
@@ -211,6 +216,48 @@ class TestIssuing:
 
     def test_a_template_that_needs_approval_is_pointed_out(self) -> None:
         assert said(issuing(None, "signed")) == [R.TEMPLATE_NEEDS_APPROVAL]
+
+
+class TestAliases:
+    """Stores of the type have the thumbprint for an alias, and allow no other."""
+
+    NO_ALIAS = replace(IIS, custom_alias=AliasRule.FORBIDDEN)
+    THUMBPRINT = "A" * 40
+
+    def held(self, alias: str, kind: StoreType | None) -> Finding | None:
+        row = row_of(request=replace(REQUEST, alias=alias))
+        found = holding(
+            row,
+            [certificate(self.THUMBPRINT, self.THUMBPRINT.lower())],
+            kind=kind,
+            younger_than=None,
+            calendar=Calendar(),
+            now=NOW,
+        )
+        return found.obstacle
+
+    def test_one_of_its_own_is_pointed_out_before_the_inventory_is_known(self) -> None:
+        assert said(replace(CASE, kind=self.NO_ALIAS)) == [R.ALIAS_RULE]
+
+    @pytest.mark.parametrize("n_digits", [40, 64])
+    def test_a_thumbprint_is_not(self, n_digits: int) -> None:
+        request = replace(REQUEST, alias="aB" * (n_digits // 2))
+        assert said(replace(CASE, kind=self.NO_ALIAS, request=request)) == []
+
+    @pytest.mark.parametrize("rule", [None, AliasRule.OPTIONAL, AliasRule.REQUIRED])
+    def test_other_types_allow_any(self, rule: AliasRule | None) -> None:
+        kind = replace(IIS, custom_alias=rule)
+        assert said(replace(CASE, kind=kind)) == []
+        assert self.held("web", kind) is None
+
+    def test_the_alias_that_the_inventory_shows_is_right_whatever_it_looks_like(
+        self,
+    ) -> None:
+        assert self.held(self.THUMBPRINT.lower(), self.NO_ALIAS) is None
+
+    def test_one_that_the_inventory_does_not_show_breaks_the_rule(self) -> None:
+        found = self.held("web", self.NO_ALIAS)
+        assert found == (R.ALIAS_RULE, "store type IISU forbids aliases like web")
 
 
 class TestCautions:

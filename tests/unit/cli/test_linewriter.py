@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,8 +86,10 @@ def test_a_disk_that_was_full_for_a_while_leaves_no_torn_line(tmp_path: Path) ->
         resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
         try:
             writer.put("twelve bytes")
-            while file.stat().st_size < 10:
-                writer.put("more")
+            # Until the rest of it has been refused, too.
+            while not writer._is_torn:
+                time.sleep(0.001)
+            writer.put("more")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         writer.put("room again")

@@ -14,11 +14,15 @@ from batch_reenroll.campaign.board import JobBoard
 from batch_reenroll.campaign.calendar import Calendar
 from batch_reenroll.campaign.forecast import Advice, Forecast, OrchestratorForecast
 from batch_reenroll.campaign.nouns import Orchestrator, Store, StoreType
+from batch_reenroll.campaign.permissions import NeededRight, Permissions
 from batch_reenroll.campaign.plan import Directory
+from batch_reenroll.campaign.preflight import Enrollment
+from batch_reenroll.cli.choice import Choice
+from batch_reenroll.cli.files import validated
 from batch_reenroll.cli.plan import settings_for
-from batch_reenroll.cli.planning import Choice, Planner
+from batch_reenroll.cli.planning import Planner
 from batch_reenroll.cli.planpage import facts_of, moment, write_page
-from batch_reenroll.cli.source import ManifestSource, validated
+from batch_reenroll.cli.source import ManifestSource
 from batch_reenroll.errors import UsageError
 from batch_reenroll.report import PlanFacts
 
@@ -268,3 +272,15 @@ def test_the_page_is_written_beside_the_plan(tmp_path: Path) -> None:
     assert planner.digest in words
     with pytest.raises(UsageError, match="cannot be written"):
         write_page(tmp_path / "no" / "plan.html", facts)
+
+
+def test_lists_that_could_not_be_read_and_rights_that_are_missing_are_told(
+    tmp_path: Path,
+) -> None:
+    planner, source = planned(tmp_path, [1])
+    unread = Enrollment(authorities_unread="no right")
+    planner.directory.enrollment = unread
+    lacking = Permissions(missing=(NeededRight.ENROLL_CSR,))
+    planner.directory.permissions = lacking
+    found = facts_of(planner, source, None, "")
+    assert found.unread == ("CAs not checked: no right", *lacking.remarks)

@@ -31,6 +31,7 @@ from batch_reenroll.errors import (
     NotSent,
     OutcomeUnknown,
     Refused,
+    SignInRenewed,
     Throttled,
 )
 from batch_reenroll.runner.ports import MAX_JOB_IDS
@@ -247,9 +248,13 @@ class TestSubmit:
         assert "hunter" not in caught.value.message
         assert "\x1b" not in caught.value.message
 
-    async def test_a_401_is_sent_again_once_with_another_token(self) -> None:
+    async def test_a_401_may_be_sent_again_with_another_token(self) -> None:
+        """In a turn of its own: the pace counts every request that leaves."""
         auth = ScriptedAuth(tokens=["old", "new"])
         client, transport = client_of(Answer(status=401), Answer(status=204), auth=auth)
+        with pytest.raises(SignInRenewed) as caught:
+            await client.submit(REQUEST)
+        assert (caught.value.status, len(transport.asked)) == (401, 1)
         assert await client.submit(REQUEST) == 204
         sent = [asked.headers["Authorization"] for asked in transport.asked]
         assert sent == ["Bearer old", "Bearer new"]
@@ -258,9 +263,20 @@ class TestSubmit:
     async def test_a_second_401_is_not_tried_again(self) -> None:
         auth = ScriptedAuth(tokens=["a", "b", "c"])
         client, transport = client_of(Answer(status=401), auth=auth)
+        with pytest.raises(SignInRenewed):
+            await client.submit(REQUEST)
         with pytest.raises(NotAuthorised) as caught:
             await client.submit(REQUEST)
         assert (caught.value.status, len(transport.asked)) == (401, 2)
+
+    async def test_a_token_that_was_good_meanwhile_may_be_replaced_again(self) -> None:
+        auth = ScriptedAuth(tokens=["a", "b", "c"])
+        refused, good = Answer(status=401), Answer(status=204)
+        client, _ = client_of(refused, good, refused, good, auth=auth)
+        for _ in range(2):
+            with pytest.raises(SignInRenewed):
+                await client.submit(REQUEST)
+            assert await client.submit(REQUEST) == 204
 
     async def test_a_401_that_cannot_be_refreshed_is_not_sent_again(self) -> None:
         client, transport = client_of(Answer(status=401))
