@@ -48,8 +48,8 @@ class Order:
     _opened: int = 0
     _ended_s: dict[int, float] = field(default_factory=dict)
     _announced: str | None = None
-    _is_asked: bool = False
-    _agreed_s: list[float] = field(default_factory=list)
+    _asked: str | None = None
+    _agreed: set[str] = field(default_factory=set)
     _breakers: dict[tuple[str, str], _Breaker] = field(default_factory=dict)
 
     @property
@@ -58,15 +58,15 @@ class Order:
         waves = self.settings.waves
         return self._announced or (waves[0].name if waves else None)
 
-    def run_began(self, now_s: float) -> None:
+    def run_began(self) -> None:
         """Note that a process takes the campaign up.
 
         Breakers are forgotten, and whoever was asked about the next wave lets it go.
         """
         self._breakers.clear()
-        if self._is_asked:
-            self._agreed_s.append(now_s)
-        self._is_asked = False
+        if self._asked is not None:
+            self._agreed.add(self._asked)
+        self._asked = None
 
     def told(self, line: Mapping[str, Any], at_s: float) -> Iterator[str]:
         """Take one line of the journal; yield what it breaks."""
@@ -82,11 +82,24 @@ class Order:
         elif event == "wave_opened":
             self._announced = line["wave"]
         elif event == "wave_asked":
-            self._is_asked = True
+            yield from self._asks(line["wave"], at_s)
         elif event == "move" and line["to"] in OUTCOMES:
             self._ended_s[line["row"]] = at_s
         elif event == "move" and line["to"] == State.SUBMITTING:
             yield from self._begun(line["row"], at_s)
+
+    def _asks(self, name: str, at_s: float) -> Iterator[str]:
+        """People are asked about a wave that has ended, not about one under way.
+
+        What a breaker kept back may go and end after they have agreed.
+        """
+        self._asked = name
+        waves = self.settings.waves
+        names = [wave.name for wave in waves]
+        at = names.index(name)
+        wrong = self._shut(waves[at], names[: at + 1], at_s)
+        if wrong is not None:
+            yield f"somebody is asked about wave {name}, but {wrong}"
 
     def _begun(self, row_no: int, at_s: float) -> Iterator[str]:
         """A breaker that opens cannot call back what has passed it, but no more."""
@@ -107,6 +120,7 @@ class Order:
         at = names.index(str(self.places[row_no].wave))
         for before in range(self._opened, at):
             wrong = self._shut(waves[before], names[: before + 1], now_s)
+            wrong = wrong or self._unasked(waves[before])
             if wrong is not None:
                 return f"row {row_no} of wave {names[at]} is sent, but {wrong}"
         self._opened = max(self._opened, at)
@@ -127,11 +141,14 @@ class Order:
         soaked_s = max((self._ended_s[n] for n in tried), default=0.0) + wave.soak_s
         if tried and now_s < soaked_s - _ROUNDED_S:
             return f"wave {wave.name} soaks until {soaked_s:.3f} s"
-        ended_s = max((self._ended_s.get(n, 0.0) for n in mine), default=None)
-        if not self.settings.confirm_waves or ended_s is None:
+        return None
+
+    def _unasked(self, wave: WavePlan) -> str | None:
+        """Return that nobody agreed to leave a wave behind, or None."""
+        is_empty = all(place.wave != wave.name for place in self.places.values())
+        if not self.settings.confirm_waves or is_empty or wave.name in self._agreed:
             return None
-        agreed = any(at_s >= ended_s - _ROUNDED_S for at_s in self._agreed_s)
-        return None if agreed else f"nobody agreed after wave {wave.name}"
+        return f"nobody agreed after wave {wave.name}"
 
     def _is_kept_back(self, row_no: int) -> bool:
         """Return whether a breaker that does not rest keeps a waiting row back."""

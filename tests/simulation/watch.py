@@ -93,7 +93,7 @@ class Watch:
     def run_began(self) -> None:
         """Note that a process takes the campaign up."""
         self._closes = None
-        self.order.run_began(self.now())
+        self.order.run_began()
 
     # -- the ledger ----------------------------------------------------------------
 
