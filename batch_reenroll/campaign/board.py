@@ -46,13 +46,14 @@ def is_final(record: JobRecord) -> bool:
 class _Job:
     """One job: its tries so far, lowest and highest JobHistoryId, and last record.
 
-    ``read_s`` is when the look began that read the record last. ``missed``: it waited,
-    and the last list, which may have lost it between two pages, did not show it.
+    ``read_s`` is when the look began that read the record last. ``gone_s``: it waited,
+    and the list of a look begun then did not show it any more, ``sure`` as it may be.
     """
 
     first_seen_s: float
     read_s: float = 0.0
-    missed: bool = False
+    gone_s: float | None = None
+    sure: bool = False
     scheduled: ScheduledJob | None = None
     lowest_id: int | None = None
     record: JobRecord | None = None
@@ -69,15 +70,18 @@ class JobBoard:
         looks: The complete looks at all orchestrators, for proofs of absence; see
             :meth:`looks_of`.
         touched: Jobs of which this look has read a row of history.
+        lag_s: How long Command's lists may lag: a job that has left ScheduledJobs may
+            be on its way to JobHistory, and counts as waiting so much longer.
     """
 
     high_id: int = 0
     look_began_s: float | None = None
     looks: Looks = field(default_factory=Looks, compare=False)
     touched: set[str] = field(default_factory=set, compare=False)
+    lag_s: float = field(default=0.0, compare=False)
     _jobs: dict[str, _Job] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
-    _missed: set[str] = field(default_factory=set)
+    _leaving: set[str] = field(default_factory=set)
     _by_corner: dict[Corner, set[str]] = field(default_factory=dict)
     _by_place: dict[Place, set[str]] = field(default_factory=dict)
     _watched: dict[Place, int] = field(default_factory=dict)
@@ -118,34 +122,53 @@ class JobBoard:
             jobs: All that wait.
             at_s: When the look began, monotonic seconds.
             surely: Whether the list cannot have lost a job between two pages. Where
-                it can, a job that it does not show waits no more, but when it was
-                first seen is remembered for another look.
+                it can, when a job that it does not show was first seen is remembered
+                for another look.
+
+        A job that is not shown any more still counts until JobHistory was read, too.
         """
         self.begin_look(at_s)
         self._by_corner = {}
         before, self._waiting = self._waiting, set()
         for job in jobs:
             known = self._jobs.setdefault(job.job_id, _Job(first_seen_s=at_s))
-            known.scheduled, known.missed = job, False
+            known.scheduled, known.gone_s = job, None
             self._waiting.add(job.job_id)
             self._by_corner.setdefault(corner_of(job), set()).add(job.job_id)
-        for job_id in (before | self._missed) - self._waiting:
-            self._miss(job_id, surely=surely)
+        self._leaving -= self._waiting
+        for job_id in before - self._waiting:
+            self._jobs[job_id].gone_s = at_s
+            self._jobs[job_id].sure = surely
+            self._leaving.add(job_id)
+        for job_id in self._leaving:
+            known = self._jobs[job_id]
+            known.sure = known.sure or surely or known.gone_s != at_s
+            if known.scheduled is not None:
+                corner = corner_of(known.scheduled)
+                self._by_corner.setdefault(corner, set()).add(job_id)
 
-    def _miss(self, job_id: str, *, surely: bool) -> None:
-        """Note that the last list does not show a job that was waiting before."""
-        self._missed.discard(job_id)
-        known = self._jobs.get(job_id)
-        if known is None:
+    def _let_go(self, began_s: float) -> None:
+        """Forget jobs that have left the list and are not on their way any more."""
+        for job_id in tuple(self._leaving):
+            known = self._jobs[job_id]
+            if known.record is None:
+                if began_s < (known.gone_s or 0.0) + self.lag_s:
+                    continue
+                self._leave_corner(job_id, known)
+                if not known.sure:
+                    continue
+                del self._jobs[job_id]
+            self._leave_corner(job_id, known)
+            self._leaving.discard(job_id)
+
+    def _leave_corner(self, job_id: str, known: _Job) -> None:
+        if known.scheduled is None:
             return
+        corner = corner_of(known.scheduled)
         known.scheduled = None
-        if known.record is not None:
-            return
-        if surely or known.missed:
-            del self._jobs[job_id]
-        else:
-            known.missed = True
-            self._missed.add(job_id)
+        self._by_corner[corner].discard(job_id)
+        if not self._by_corner[corner]:
+            del self._by_corner[corner]
 
     def see_history(
         self,
@@ -207,6 +230,7 @@ class JobBoard:
             alone: The orchestrators whose own lists were; None = all.
         """
         between_s = began_s if between_s is None else between_s
+        self._let_go(began_s)
         if alone is None:
             self.look_began_s = began_s
             self.looks.add(began_s, between_s)
@@ -352,7 +376,9 @@ class JobBoard:
             self._by_place.get(place, set()).discard(job_id)
             if not self._by_place.get(place, True):
                 del self._by_place[place]
-        if job_id not in self._waiting:
-            del self._jobs[job_id]
-        else:
+        if job_id in self._waiting:
             job.record = None
+            return
+        self._leave_corner(job_id, job)
+        self._leaving.discard(job_id)
+        del self._jobs[job_id]

@@ -20,6 +20,11 @@ _UNDER_WAY_SHARE, _LAG_SHARE = 1 / 2, 1 / 3
 _MIN_LOOKS = 10_000
 
 
+def lag_s(settle_s: float) -> float:
+    """Return how long Command's lists may lag, of a settle time in seconds."""
+    return settle_s * _LAG_SHARE
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """One complete look: its beginning, and the moment between the two lists."""
@@ -73,7 +78,7 @@ class Looks:
             return False
         arrived_s = since_s + settle_s * _UNDER_WAY_SHARE
         first = self.first(arrived_s) or last
-        return last.between_s >= first.between_s + settle_s * _LAG_SHARE
+        return last.between_s >= first.between_s + lag_s(settle_s)
 
     def first(self, at_s: float) -> Look | None:
         """Return the first complete look begun at ``at_s`` or later, or None."""

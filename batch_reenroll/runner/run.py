@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from batch_reenroll.campaign.board import JobBoard
 from batch_reenroll.campaign.breakers import (
     Breakers,
     Kind,
@@ -18,6 +19,7 @@ from batch_reenroll.campaign.causes import AUTHORITY, BreakerRules
 from batch_reenroll.campaign.durations import durations_by_orchestrator, samples_of
 from batch_reenroll.campaign.lanes import Lanes
 from batch_reenroll.campaign.lifecycle import OUTCOMES, State
+from batch_reenroll.campaign.looks import lag_s
 from batch_reenroll.campaign.pace import Pace
 from batch_reenroll.campaign.quota import DAY_S, authority_key
 from batch_reenroll.campaign.reasons import Reason
@@ -115,6 +117,7 @@ class Run:
             lanes=lanes,
             pace=pace,
             gates=Gates(lanes, pace, _breakers(settings)),
+            board=JobBoard(lag_s=lag_s(settings.settle_s)),
             standing=dict(standing),
             reclaims=settings.unschedule_stalled,
             observer=observer or Unobserved(),

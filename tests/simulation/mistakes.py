@@ -127,6 +127,33 @@ def believe_a_shrinking_list(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(track.Tracker, "_look_at_scheduled", believed)
 
 
+#: Rows of a page where that mistake is made.
+_SHORT_PAGE = 2
+
+
+def believe_an_empty_second_page(patch: pytest.MonkeyPatch) -> None:
+    """A list of two pages lost its last job between them, and passes for one page."""
+    pages_read = reading.scheduled_jobs
+
+    async def believed(*asked: Any) -> Any:
+        jobs, pages = await pages_read(*asked)
+        second_was_empty = pages == 2 and len(jobs) <= _SHORT_PAGE
+        return jobs, 1 if second_was_empty else pages
+
+    patch.setattr(track, "scheduled_jobs", believed)
+
+
+def forget_jobs_between_the_lists(patch: pytest.MonkeyPatch) -> None:
+    """A job that has left ScheduledJobs is over until JobHistory shows that it runs."""
+    see = board.JobBoard.see_scheduled
+
+    def at_once(self: board.JobBoard, *seen: Any, **how: Any) -> None:
+        see(self, *seen, **how)
+        self._let_go(float("inf"))
+
+    patch.setattr(board.JobBoard, "see_scheduled", at_once)
+
+
 class _Nothing(set[str]):
     """Forgets what is added to it."""
 

@@ -76,6 +76,26 @@ _CROWDED = replace(
     strangers=tuple((1.0 + n / 4, n % 8) for n in range(16)),
 )
 
+#: Somebody else works on each store at about the time we do, a few seconds before or
+#: after; rows are sent for so long that it holds whenever the first one is sent.
+_FOLLOWED = replace(
+    PLAIN,
+    fleet=FleetPlan(stores=40, orchestrators=2),
+    settings=replace(_SETTINGS, rate_per_s=2.0, per_orchestrator=40),
+    weather=Weather(latency_s=0.5),
+    strangers=tuple((1.0 + n / 2 + n % 12 / 2, n) for n in range(40)),
+)
+
+#: Lists of many short pages that become shorter while they are read.
+_SHRINKING = replace(
+    PLAIN,
+    fleet=FleetPlan(stores=20, orchestrators=4),
+    settings=replace(_SETTINGS, rate_per_s=1.0, verify_timeout_s=40.0),
+    command=replace(_COMMAND, inventory_delay_s=30.0, return_limit_max=2),
+    weather=Weather(latency_s=1.0),
+    strangers=tuple((1.0 + n, n) for n in range(20)),
+)
+
 
 MUTATIONS = (
     Mutation(
@@ -122,9 +142,8 @@ MUTATIONS = (
     Mutation(
         name="conclude before a rival job can show",
         make=mistakes.conclude_before_rivals_show,
-        known=9,
         scenario=replace(
-            _CROWDED,
+            _FOLLOWED,
             command=replace(_COMMAND, job_min_s=0.1, job_max_s=0.3, heartbeat_s=2.0),
         ),
     ),
@@ -170,6 +189,24 @@ MUTATIONS = (
             weather=Weather(latency_s=1.0, lost_answer=1.0),
             # A long list that shrinks all the time; ours stand at its end.
             strangers=tuple((n / 400, n % 4) for n in range(240)),
+        ),
+    ),
+    Mutation(
+        name="take an empty second page for the end of a list of one page",
+        make=mistakes.believe_an_empty_second_page,
+        known=25,
+        scenario=_SHRINKING,
+    ),
+    Mutation(
+        name="forget a job as it leaves one list for the other",
+        make=mistakes.forget_jobs_between_the_lists,
+        scenario=replace(
+            PLAIN,
+            command=replace(
+                _COMMAND, history_lag_s=3.3, job_min_s=15.0, job_max_s=30.0
+            ),
+            weather=Weather(latency_s=0.5),
+            strangers=tuple((0.1, n) for n in range(8)),
         ),
     ),
     Mutation(
@@ -241,12 +278,10 @@ MUTATIONS = (
     Mutation(
         name="take a rival that no look could show for a later job",
         make=mistakes.let_rivals_be_late,
-        known=1,
         scenario=replace(
-            _CROWDED,
-            settings=replace(_SETTINGS, settle_time_s=3.0),
+            _FOLLOWED,
+            settings=replace(_FOLLOWED.settings, settle_time_s=3.0),
             command=replace(_COMMAND, heartbeat_s=1.0),
-            weather=Weather(latency_s=0.5),
         ),
     ),
     Mutation(
@@ -299,13 +334,7 @@ MUTATIONS = (
     Mutation(
         name="date what ended by the beginning of the look",
         make=mistakes.date_ends_by_the_looks_beginning,
-        scenario=replace(
-            PLAIN,
-            fleet=FleetPlan(stores=20, orchestrators=4),
-            settings=replace(_SETTINGS, rate_per_s=1.0, verify_timeout_s=40.0),
-            command=replace(_COMMAND, inventory_delay_s=30.0, return_limit_max=2),
-            weather=Weather(latency_s=1.0),
-            strangers=tuple((1.0 + n, n) for n in range(20)),
-        ),
+        known=5,
+        scenario=_SHRINKING,
     ),
 )

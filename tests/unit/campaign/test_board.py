@@ -361,7 +361,7 @@ class TestListsThatMayLoseAJob:
     def test_it_waits_no_more_but_is_remembered_as_seen_before(self) -> None:
         board = watching(ROW)
         board.see_scheduled([waiting("j")], 1.0)
-        board.see_scheduled([], 2.0, surely=False)
+        self.look(board, 2.0, surely=False)
         assert not board.is_waiting("j")
         assert board.jobs_at(ROW) == frozenset()
         board.see_scheduled([waiting("j")], 3.0, surely=False)
@@ -371,15 +371,59 @@ class TestListsThatMayLoseAJob:
         board = watching(ROW)
         board.see_scheduled([waiting("j")], 1.0)
         for at_s in (2.0, 3.0):
-            board.see_scheduled([], at_s, surely=False)
+            self.look(board, at_s, surely=False)
         assert board.first_seen_s("j") is None
 
     def test_a_list_that_loses_nothing_settles_it_at_once(self) -> None:
         board = watching(ROW)
         board.see_scheduled([waiting("j")], 1.0)
-        board.see_scheduled([], 2.0, surely=False)
-        board.see_scheduled([], 3.0)
+        self.look(board, 2.0, surely=False)
+        self.look(board, 3.0)
         assert board.first_seen_s("j") is None
+
+    @staticmethod
+    def look(board: JobBoard, at_s: float, *, surely: bool = True) -> None:
+        """Let a look show nothing."""
+        board.see_scheduled([], at_s, surely=surely)
+        board.finish_look(at_s)
+
+
+class TestJobsBetweenTheLists:
+    """A job that has left ScheduledJobs may be on its way to JobHistory."""
+
+    def test_it_counts_until_the_other_list_was_read_too(self) -> None:
+        board = watching(ROW)
+        board.see_scheduled([waiting("j")], 1.0)
+        board.see_scheduled([], 2.0)
+        assert not board.is_waiting("j")
+        assert board.pending_at(ROW) == {"j"}
+        assert board.fence_for(ROW).jobs == {"j"}
+        board.finish_look(2.0)
+        assert board.jobs_at(ROW) == frozenset()
+
+    def test_it_counts_for_as_long_as_the_lists_lag(self) -> None:
+        board = watching(ROW)
+        board.lag_s = 3.0
+        board.see_scheduled([waiting("j")], 1.0)
+        for at_s, shown in ((2.0, {"j"}), (4.9, {"j"}), (5.0, set())):
+            look(board, at_s)
+            assert board.pending_at(ROW) == shown
+
+    def test_its_row_of_history_takes_its_place(self) -> None:
+        board = watching(ROW)
+        board.lag_s = 3.0
+        board.see_scheduled([waiting("j")], 1.0)
+        look(board, 2.0, (), [tried(1, "j")])
+        assert board.pending_at(ROW) == frozenset()
+        assert board.jobs_at(ROW) == {"j"}
+
+    def test_nothing_is_left_of_one_that_ended_unwatched(self) -> None:
+        board = JobBoard(lag_s=3.0)
+        look(board, 1.0, [waiting("j")])
+        look(board, 2.0, (), [tried(1, "j")])
+        look(board, 3.0)
+        assert board.first_seen_s("j") is None
+        assert board.jobs_at(ROW) == frozenset()
 
 
 class TestLooksAtSomeOrchestrators:
