@@ -195,6 +195,56 @@ def _row(
     }
 
 
+#: Entry parameters that hold the names of a certificate, and how they are written: IIS
+#: and Windows types before 3.0 as ``dns=a&dns=b`` (their READMEs), Akamai as ``a&b``
+#: (keyfactor-command.md 1.5).
+_NAMES: Mapping[str, str] = {"san": "dns=", "sans": ""}
+
+
+def names_wanted(
+    row: Mapping[str, str], store: Store, kind: StoreType | None
+) -> str | None:
+    """Return the parameter of a row that should name the certificate's SANs, or None.
+
+    None where the type has no such parameter, and where the inventory holds it.
+    """
+    known = store.entry_parameters or (kind.entry_parameters if kind else ())
+    held = {name.casefold() for name in json.loads(row["JobProperties"] or "{}")}
+    return next(
+        (
+            parameter.name
+            for parameter in known
+            if parameter.name.casefold() in _NAMES
+            and parameter.name.casefold() not in held
+        ),
+        None,
+    )
+
+
+def with_names(
+    row: Mapping[str, str], parameter: str, sans: frozenset[str] | None
+) -> dict[str, str]:
+    """Return the row with a certificate's SANs in a parameter.
+
+    Only where all of them are DNS names in ASCII: how others are written there is not
+    documented, and a row that names some of them would lose the rest. The plan stops
+    a row that lacks a parameter which is required.
+
+    Args:
+        row: As :func:`rows_of` gives it.
+        parameter: As :func:`names_wanted` gives it.
+        sans: As :class:`~batch_reenroll.campaign.certificate.CertificateFacts` has
+            them; None = not known.
+    """
+    if not sans or not all(n.startswith("dns:") and n.isascii() for n in sans):
+        return dict(row)
+    prefix = _NAMES[parameter.casefold()]
+    values = sorted(name.partition(":")[2] for name in sans)
+    properties = json.loads(row["JobProperties"] or "{}")
+    properties[parameter] = "&".join(prefix + value for value in values)
+    return {**row, "JobProperties": json.dumps(properties)}
+
+
 def replayed(
     parameters: Mapping[str, Any], store: Store, kind: StoreType | None
 ) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from batch_reenroll.campaign.discover import (
     LeftOutBecause,
     Wanted,
     left_out,
+    names_wanted,
     rows_of,
+    with_names,
 )
 from batch_reenroll.campaign.nouns import Store
 from batch_reenroll.campaign.plan import Directory
@@ -32,10 +34,19 @@ from batch_reenroll.cli.options import (
 )
 from batch_reenroll.cli.wholefile import written_whole
 from batch_reenroll.command import CommandClient
-from batch_reenroll.errors import Refused, UsageError
+from batch_reenroll.errors import (
+    ContractViolation,
+    NotAuthorised,
+    Refused,
+    UsageError,
+)
 from batch_reenroll.manifest.subject import SubjectInvalid, parse
 from batch_reenroll.runner import read_directory, read_inventories
+from batch_reenroll.runner.ports import MAX_THUMBPRINTS
 from batch_reenroll.text import defuse, undefuse, visible
+
+#: A row, or why there is none.
+_Found = dict[str, str] | tuple[LeftOutBecause, str]
 
 _LEFT_OUT_COLUMNS = (
     "KeystoreId",
@@ -109,6 +120,8 @@ def discover(output_file: Path, **values: Any) -> int:
     )
     counts = run_async(tour.write(way, output_file))
     _say(counts, output_file, console)
+    if tour.no_names:
+        console.warn(f"SANs are not filled in as parameters: {tour.no_names}")
     return 0
 
 
@@ -145,6 +158,12 @@ class Tour:
         self._query = query
         self._limit = limit
         self._rate_per_s = rate_per_s
+        self._no_names = ""
+
+    @property
+    def no_names(self) -> str:
+        """Why SANs that a type wants as a parameter are not filled in, or ""."""
+        return self._no_names
 
     async def write(self, way: Connect, path: Path) -> Counter[str]:
         """Write the two files; return the number of rows, and of what was left out.
@@ -159,7 +178,8 @@ class Tour:
             others = _writer(files, beside(path), _LEFT_OUT_COLUMNS)
             async with way() as client:
                 directory = await self._directory(client)
-                async for store, found in self._found(client, directory):
+                found_ones = self._found(client, directory)
+                async for store, found in self._named(client, directory, found_ones):
                     if isinstance(found, dict):
                         counts["rows"] += 1
                         rows.writerow({k: defuse(v) for k, v in found.items()})
@@ -182,7 +202,7 @@ class Tour:
 
     async def _found(
         self, client: CommandClient, directory: Directory
-    ) -> AsyncIterator[tuple[Store, dict[str, str] | tuple[LeftOutBecause, str]]]:
+    ) -> AsyncIterator[tuple[Store, _Found]]:
         """Yield what is left out unread, then rows and reasons store by store."""
         readable: list[str] = []
         for store in directory.stores.values():
@@ -202,8 +222,55 @@ class Tour:
             for one in rows_of(store, held.inventory, directory, self._wanted):
                 yield store, _readable(one) if isinstance(one, dict) else one
 
+    async def _named(
+        self,
+        client: CommandClient,
+        directory: Directory,
+        found: AsyncIterator[tuple[Store, _Found]],
+    ) -> AsyncIterator[tuple[Store, _Found]]:
+        """Yield the same, with SANs where a type wants them as a parameter."""
+        waiting: list[tuple[Store, _Found]] = []
+        wanted: dict[int, str] = {}
+        async for store, one in found:
+            if isinstance(one, dict) and not self._no_names:
+                kind = directory.types.get(store.store_type)
+                parameter = names_wanted(one, store, kind)
+                if parameter is not None:
+                    wanted[len(waiting)] = parameter
+            waiting.append((store, one))
+            if not wanted or len(wanted) >= MAX_THUMBPRINTS:
+                for each in await self._filled(client, waiting, wanted):
+                    yield each
+                waiting, wanted = [], {}
+        for each in await self._filled(client, waiting, wanted):
+            yield each
 
-def _readable(row: dict[str, str]) -> dict[str, str] | tuple[LeftOutBecause, str]:
+    async def _filled(
+        self,
+        client: CommandClient,
+        found: list[tuple[Store, _Found]],
+        wanted: Mapping[int, str],
+    ) -> list[tuple[Store, _Found]]:
+        if not wanted or self._no_names:
+            return found
+        rows = {at: row for at, (_, row) in enumerate(found) if isinstance(row, dict)}
+        try:
+            facts = await client.certificates(
+                [rows[at]["CurrentThumbprint"] for at in wanted]
+            )
+        except (Refused, NotAuthorised, ContractViolation) as exc:
+            # Nothing but a help: whoever may not read certificates fills them in.
+            self._no_names = exc.message
+            return found
+        sans = {one.thumbprint: one.sans for one in facts}
+        filled = list(found)
+        for at, parameter in wanted.items():
+            names = sans.get(rows[at]["CurrentThumbprint"])
+            filled[at] = found[at][0], with_names(rows[at], parameter, names)
+        return filled
+
+
+def _readable(row: dict[str, str]) -> _Found:
     """Return the row, or why it would make the manifest invalid."""
     try:
         parse(row["SubjectName"])

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from acceptance.served import QUICK, Served
-from acceptance.terminal import Terminal
+from acceptance.accounts import BOX, BOX_TYPE
+from acceptance.served import QUICK, Served, serve
+from acceptance.terminal import Terminal, finished
+
+from batch_reenroll.sandbox import FleetPlan, Right, load_store_types
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -74,3 +80,54 @@ def test_a_query_that_command_refuses_is_a_mistake_of_the_caller(
     refused = terminal.run(*words).expect(2)
     assert "--query 'Nosuch -eq 1'" in refused.err
     assert "unknown field 'Nosuch'" in refused.err
+
+
+@contextmanager
+def _boxes(folder: Path, *rights: str) -> Iterator[Terminal]:
+    """Serve stores of a type that wants the SANs as a parameter."""
+    home = folder / "served"
+    home.mkdir()
+    box = {**BOX_TYPE, "EntryParameters": [{"Name": "SAN", "Type": "String"}]}
+    types = home / "types.json"
+    types.write_text(json.dumps([box]), encoding="utf-8")
+    known = load_store_types(types)
+    plan = FleetPlan(stores=30, orchestrators=2, store_types=known, more_names=True)
+    flags = [f"--store-types={types}", "--more-names"]
+    if rights:
+        accounts = [{"user": "few", "password": "x-few-x", "rights": list(rights)}]
+        known_file = home / "people.json"
+        known_file.write_text(json.dumps({"identities": accounts}), encoding="utf-8")
+        flags.append(f"--identities={known_file}")
+    command = serve(home, plan, flags=flags)
+    (folder / "mine").mkdir()
+    who = {"KEYFACTOR_USERNAME": "few", "KEYFACTOR_PASSWORD": "x-few-x"}
+    env = {**command.env, **(who if rights else {})}
+    try:
+        yield Terminal(folder=folder / "mine", env=env)
+    finally:
+        command.process.send_signal(signal.SIGTERM)
+        finished(command.process)
+
+
+def test_a_type_that_wants_the_names_as_a_parameter_gets_them(tmp_path: Path) -> None:
+    with _boxes(tmp_path) as terminal:
+        terminal.run("discover", "-o", "m.csv", f"--store-type={BOX}").expect(0)
+        terminal.run("plan", "m.csv", "--output=json").expect(0)
+        rows = _rows(terminal.folder / "m.csv")
+    named = [json.loads(row["JobProperties"])["SAN"] for row in rows]
+    for row, names in zip(rows, named, strict=True):
+        host = row["SubjectName"].split(",")[0].removeprefix("CN=")
+        assert f"dns={host}" in names.split("&")
+    assert any("&dns=" in names for names in named)
+
+
+def test_who_may_not_read_certificates_is_told_that_names_are_missing(
+    tmp_path: Path,
+) -> None:
+    rights = (Right.READ_STORES, Right.READ_AGENTS)
+    with _boxes(tmp_path, *rights) as terminal:
+        said = terminal.run("discover", "-o", "m.csv", f"--store-type={BOX}").expect(0)
+        rows = _rows(terminal.folder / "m.csv")
+    assert "SANs are not filled in as parameters" in said.err
+    assert rows
+    assert all("SAN" not in row["JobProperties"] for row in rows)

@@ -13,8 +13,10 @@ from batch_reenroll.campaign.discover import (
     LeftOutBecause,
     Wanted,
     left_out,
+    names_wanted,
     replayed,
     rows_of,
+    with_names,
 )
 from batch_reenroll.campaign.nouns import (
     EntryParameter,
@@ -198,3 +200,52 @@ def test_a_secret_is_never_replayed() -> None:
 
 def test_what_the_type_does_not_know_is_replayed_all_the_same() -> None:
     assert replayed({"EnrollmentId": 7}, STORE, IIS) == {"EnrollmentId": 7}
+
+
+NAMED = replace(
+    IIS, entry_parameters=(*IIS.entry_parameters, EntryParameter(name="SAN"))
+)
+ROW = {"JobProperties": '{"SiteName": "Default Web Site"}', "Alias": "web"}
+TWO_NAMES = frozenset({"dns:b.example.com", "dns:a.example.com"})
+
+
+def test_a_type_that_wants_the_names_as_a_parameter_lacks_them() -> None:
+    assert names_wanted(ROW, STORE, NAMED) == "SAN"
+
+
+def test_a_type_without_such_a_parameter_lacks_none() -> None:
+    assert names_wanted(ROW, STORE, IIS) is None
+
+
+def test_names_that_the_inventory_holds_are_not_looked_up() -> None:
+    held = {**ROW, "JobProperties": '{"san": "dns=old.example.com"}'}
+    assert names_wanted(held, STORE, NAMED) is None
+
+
+@pytest.mark.parametrize(
+    ("parameter", "written"),
+    [
+        ("SAN", "dns=a.example.com&dns=b.example.com"),
+        ("Sans", "a.example.com&b.example.com"),
+    ],
+)
+def test_names_are_written_as_the_type_reads_them(parameter: str, written: str) -> None:
+    row = with_names(ROW, parameter, TWO_NAMES)
+    properties = json.loads(row["JobProperties"])
+    assert properties == {"SiteName": "Default Web Site", parameter: written}
+
+
+@pytest.mark.parametrize(
+    "sans",
+    [
+        None,
+        frozenset[str](),
+        TWO_NAMES | {"ip:192.0.2.1"},
+        frozenset({"dns:straße.example.com"}),
+    ],
+    ids=["not known", "none", "an address among them", "an international name"],
+)
+def test_names_that_cannot_all_be_written_are_left_to_people(
+    sans: frozenset[str] | None,
+) -> None:
+    assert with_names(ROW, "SAN", sans) == ROW
