@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import unicodedata
 from typing import Any
 
 from hypothesis import strategies as st
+from unit.report.reading import csv_lines
 from unit.report.synthetic import report_of
 
 from batch_reenroll.report import OUTCOMES, RESULT_COLUMNS, ReportInput, RowFacts
@@ -85,7 +84,6 @@ def reports(draw: st.DrawFn) -> ReportInput:
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-_MOST_BYTES = 20_000_000
 
 
 def assert_quiet(text: str, *, ends: str = "\n") -> None:
@@ -103,7 +101,6 @@ def assert_quiet(text: str, *, ends: str = "\n") -> None:
 
 def read_csv(content: bytes) -> list[list[str]]:
     """Return the lines of a CSV file, none of whose cells a spreadsheet runs."""
-    csv.field_size_limit(_MOST_BYTES)
-    lines = list(csv.reader(io.StringIO(content.decode(), newline="")))
+    lines = csv_lines(content)
     assert not [c for line in lines for c in line if c.startswith(_FORMULA)]
     return lines

@@ -15,10 +15,19 @@ def files_of(report: ReportInput) -> dict[str, bytes]:
     return {name: b"".join(chunks) for name, chunks in render(report)}
 
 
+def csv_lines(content: bytes) -> list[list[str]]:
+    """Return the lines of a CSV file with cells of any length."""
+    # The limit is the whole process's, and the manifest reader's as well.
+    usual = csv.field_size_limit(20_000_000)
+    try:
+        return list(csv.reader(io.StringIO(content.decode(), newline="")))
+    finally:
+        csv.field_size_limit(usual)
+
+
 def sheet(content: bytes) -> tuple[list[str], list[dict[str, str]]]:
     """Return a CSV file's columns, and its rows as the manifest reader has them."""
-    csv.field_size_limit(10_000_000)
-    header, *lines = csv.reader(io.StringIO(content.decode(), newline=""))
+    header, *lines = csv_lines(content)
     rows = [dict(zip(header, map(undefuse, line), strict=True)) for line in lines]
     return header, rows
 
