@@ -37,7 +37,7 @@ from batch_reenroll.command.auth import FixedAuth
 from batch_reenroll.command.connection import BasicAuth
 from batch_reenroll.command.query import Params, encode
 from batch_reenroll.command.secret import Secret
-from batch_reenroll.command.transport import COMMAND_HEADERS
+from batch_reenroll.command.transport import COMMAND_HEADERS, Transport
 from batch_reenroll.errors import LedgerError, OutcomeUnknown
 from batch_reenroll.ledger import CampaignLedger, SqliteLedger
 from batch_reenroll.runner import Run, read_directory
@@ -165,28 +165,40 @@ def foretold(
     return predict(question, History.of(samples))
 
 
-async def carried_out(
-    fleet: Fleet, command: Settings, settings: RunSettings, path: Path, seed: int
-) -> tuple[dict[str, float], Counter[State]]:
-    """Run the campaign; return each orchestrator's finish, and rows by outcome."""
-    core = Core(
+def core_of(fleet: Fleet, command: Settings) -> Core:
+    """Return an embedded Command of a fleet, its works simulated."""
+    return Core(
         fleet,
         SimulatedWorks(),
         started_at=START,
         settings=command,
         identities=(Identity(user=USER, password=PASSWORD),),
     )
+
+
+def client_over(wire: Transport) -> CommandClient:
+    """Return a client that may do everything."""
     account = FixedAuth.basic(BasicAuth(username=USER, password=Secret(PASSWORD)))
+    return CommandClient(wire, account, now_utc=Clock().now_utc)
+
+
+async def at_once(
+    work: Callable[[], Sequence[LedgerError | None]],
+) -> Sequence[LedgerError | None]:
+    """Run a batch of the ledger in place; a commit takes 2 ms of virtual time."""
+    await asyncio.sleep(0.002)
+    return work()
+
+
+async def carried_out(
+    fleet: Fleet, command: Settings, settings: RunSettings, path: Path, seed: int
+) -> tuple[dict[str, float], Counter[State]]:
+    """Run the campaign; return each orchestrator's finish, and rows by outcome."""
+    core = core_of(fleet, command)
     wire = Wire(core=core, rng=random.Random(f"wire:{seed}"), lost_share=0.0)
-    client = CommandClient(wire, account, now_utc=Clock().now_utc)
+    client = client_over(wire)
     directory = await read_directory(client)
     rows = list(planned(fleet.manifest_rows(), directory))
-
-    async def commit(
-        work: Callable[[], Sequence[LedgerError | None]],
-    ) -> Sequence[LedgerError | None]:
-        await asyncio.sleep(0.002)
-        return work()
 
     wire.lost_share = 0.01
     with SqliteLedger(path) as ledger:
@@ -197,7 +209,7 @@ async def carried_out(
             digests=lambda: ("0" * 64, "0" * 64),
         )
         standing = ledger.campaign(CAMPAIGN).rows
-        async with CampaignLedger(ledger, CAMPAIGN, requests=dict, run=commit) as book:
+        async with CampaignLedger(ledger, CAMPAIGN, requests=dict, run=at_once) as book:
             await Run(
                 settings=settings,
                 command=client,

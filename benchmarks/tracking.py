@@ -33,26 +33,19 @@ from simulation.plan import CAMPAIGN, campaign_of, planned
 from simulation.virtual import VirtualLoop
 
 from batch_reenroll.campaign.settings import RunSettings
-from batch_reenroll.command import CommandClient
 from batch_reenroll.command.answer import Answer
-from batch_reenroll.command.auth import FixedAuth
-from batch_reenroll.command.connection import BasicAuth
 from batch_reenroll.command.query import Params
-from batch_reenroll.command.secret import Secret
-from batch_reenroll.errors import LedgerError
 from batch_reenroll.ledger import CampaignLedger, SqliteLedger
 from batch_reenroll.runner import Run, read_directory
 from batch_reenroll.sandbox import (
     Core,
     Fleet,
     FleetPlan,
-    Identity,
     Settings,
-    SimulatedWorks,
     draw_fleet,
 )
 from benchmarks.harness import Goal, Options, Sample, Table, arguments, publish
-from benchmarks.real_campaign import PASSWORD, START, USER, Clock, Wire
+from benchmarks.real_campaign import Clock, Wire, client_over, at_once, core_of
 
 ORCHESTRATORS = 100
 SIZES = (1_000, 10_000, 100_000)
@@ -220,25 +213,12 @@ async def carried_out(rows: int, rate_per_s: float, path: Path, seed: int) -> Ou
     """Run the campaign; return what it took."""
     began_s = time.process_time()
     fleet, settings = fleet_of(rows, seed), settings_of(rows, rate_per_s)
-    core = Core(
-        fleet,
-        SimulatedWorks(),
-        started_at=START,
-        settings=COMMAND,
-        identities=(Identity(user=USER, password=PASSWORD),),
-    )
-    account = FixedAuth.basic(BasicAuth(username=USER, password=Secret(PASSWORD)))
+    core = core_of(fleet, COMMAND)
     meter = Meter(core=core, rng=random.Random(f"wire:{seed}"), lost_share=0.0)
-    client = CommandClient(meter, account, now_utc=Clock().now_utc)
+    client = client_over(meter)
     directory = await read_directory(client)
     meter.n_gets.clear()
     meter.n_bytes.clear()
-
-    async def commit(
-        work: Callable[[], Sequence[LedgerError | None]],
-    ) -> Sequence[LedgerError | None]:
-        await asyncio.sleep(0.002)
-        return work()
 
     with SqliteLedger(path) as ledger:
         ledger.create(
@@ -248,7 +228,7 @@ async def carried_out(rows: int, rate_per_s: float, path: Path, seed: int) -> Ou
             digests=lambda: ("0" * 64, "0" * 64),
         )
         standing = ledger.campaign(CAMPAIGN).rows
-        async with CampaignLedger(ledger, CAMPAIGN, requests=dict, run=commit) as book:
+        async with CampaignLedger(ledger, CAMPAIGN, requests=dict, run=at_once) as book:
             run = Run(
                 settings=settings,
                 command=client,
