@@ -172,7 +172,7 @@ def cautions(case: Case, now: datetime) -> Iterator[Finding]:
     subject = request.subject_name
     found = _FRAGILE.search(subject)
     if found:
-        message = f"the subject holds {found.group()!r}: {visible(subject, _LIMIT)}"
+        message = f"the subject holds '{found.group()}': {visible(subject, _LIMIT)}"
         yield Finding(Reason.SUBJECT_FRAGILE, message)
     template = request.certificate_template
     waiting = [one for one in case.enrollment.templates or () if one.needs_approval]
