@@ -45,7 +45,7 @@ from batch_reenroll.sandbox import (
     draw_fleet,
 )
 from benchmarks.harness import Goal, Options, Sample, Table, arguments, publish
-from benchmarks.real_campaign import Clock, Wire, client_over, at_once, core_of
+from benchmarks.real_campaign import Clock, Wire, at_once, client_over, core_of
 
 ORCHESTRATORS = 100
 SIZES = (1_000, 10_000, 100_000)
